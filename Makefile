@@ -5,14 +5,15 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
-B ?= build
+comma := ,
+B ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 CC ?= gcc
 CPU ?= $(shell $(CC) -dumpmachine | cut -d- -f1)
 
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wformat=2 $(WERROR)
 CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DMR_VERSION='"$(VERSION)"'
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 LIBS := -ldw -lelf -ljansson
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
@@ -35,7 +36,7 @@ STUBFLAGS := -std=gnu11 $(WARN) -Os -ffreestanding -fPIC -fno-stack-protector -f
 	-fno-asynchronous-unwind-tables -fno-jump-tables -mgeneral-regs-only -fvisibility=hidden -U_FORTIFY_SOURCE
 PYTHON_INCLUDES ?= $(shell /usr/bin/python3-config --includes)
 
-$(B)/payload/stub.o: payload/stub.c payload/request.h
+$(B)/payload/stub.o $(B)/payload/stage.o: $(B)/payload/%.o: payload/%.c payload/request.h payload/syscall_raw.h
 	@mkdir -p $(@D)
 	$(CC) $(STUBFLAGS) -isystem $(subst -I,,$(firstword $(PYTHON_INCLUDES))) -c -o $@ $<
 
@@ -47,7 +48,7 @@ $(B)/payload/%.o: payload/%.S payload/request.h
 	$(CC) -c -o $@ $<
 
 $(B)/payload/stub.elf: $(B)/payload/entry_$(CPU).o $(B)/payload/stub.o
-$(B)/payload/stage.elf: $(B)/payload/stage_$(CPU).o
+$(B)/payload/stage.elf: $(B)/payload/stage_$(CPU).o $(B)/payload/stage.o
 
 $(B)/payload/%.bin: $(B)/payload/%.elf
 	objcopy -O binary -j .text $< $@
@@ -61,9 +62,143 @@ $(B)/payload/package.bin: $(PY) Makefile
 $(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin payload/boot.py
 	$(CC) -I$(B)/payload -Ipayload -c -o $@ $<
 
-clean:
-	rm -rf $(B)
+# --- tests ----------------------------------------------------------------------------------------------------------
+# What `make check` and `make demo` lack is installed first, hence the second make: it must see the new headers.
 
-.PHONY: all clean
+DEPS := tests/support/deps.sh
+CHECK := B=$(B) SAN=$(SAN) python3 tests/support/check.py
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
+SHIM := $(B)/sweep/shim.so
+
+check:
+	@$(DEPS) check
+	@$(MAKE) --no-print-directory all tests
+	@$(CHECK) check
+
+check-all:
+	@$(DEPS) check
+	@$(MAKE) --no-print-directory all tests
+	@$(CHECK) all
+
+check-unit check-py check-live check-sweep: check-%:
+	@$(DEPS) check
+	@$(MAKE) --no-print-directory all tests
+	@$(CHECK) check $*
+
+sweep:
+	@$(DEPS) check
+	@$(MAKE) --no-print-directory all tests
+	@$(CHECK) all sweep
+
+storm:
+	@$(DEPS) build
+	@$(MAKE) --no-print-directory all
+	@B=$(B) python3 tests/live/storm.py
+
+bench:
+	@$(DEPS) bench
+	@$(MAKE) --no-print-directory all
+	@B=$(B) python3 tests/bench/bench.py
+
+demo:
+	@$(DEPS) build
+	@$(MAKE) --no-print-directory all
+	@B=$(B) tests/demo/demo.sh
+
+pythons-extra:
+	@tests/pythons/pythons.py extra
+
+tests: $(UNIT) $(SHIM)
+
+# Everything but main() as an archive: a test may put a fake in the place of any object.
+$(B)/mr-attach.a: $(filter-out $(B)/attach/main.o,$(OBJ))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/tests/unit/%.o: CPPFLAGS += -I.
+$(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP) $(B)/mr-attach.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -pie -o $@ $^ -lcriterion $(LIBS)
+
+$(SHIM): tests/sweep/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+# --- lint -----------------------------------------------------------------------------------------------------------
+
+C_FILES := $(wildcard attach/*.c inject/*.c payload/*.c)
+LINT_OBJ = $(filter-out $(B)/payload/embed.o,$(OBJ)) $(B)/payload/stub.o $(UNIT:$(B)/unit/%=$(B)/tests/unit/%.o) $(UNIT_HELP)
+
+lint:
+	@$(DEPS) lint
+	@$(MAKE) --no-print-directory lint-gcc lint-clang lint-tidy lint-cppcheck lint-layers lint-python
+	@echo 'lint: clean'
+
+lint-gcc lint-clang: lint-%:
+	@$(MAKE) --no-print-directory -s B=build/lint-$* CC=$* CPU=$(CPU) WERROR=-Werror lint-objects
+lint-objects: $(LINT_OBJ)
+
+lint-tidy:
+	@clang-tidy --quiet $(filter-out payload/%,$(C_FILES)) -- -std=gnu11 -I. $(CPPFLAGS) 2>&1 >$(B)/tidy.log | \
+		grep -v 'warnings generated' >&2; grep -E '(error|warning):' $(B)/tidy.log && cat $(B)/tidy.log && exit 1 || true
+
+lint-cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem $(CPPFLAGS) $(C_FILES)
+
+lint-layers:
+	@python3 tests/support/layers.py
+
+lint-python:
+	@python3 tests/support/lint_python.py
+
+FORMATTED = $(wildcard attach/*.[ch] inject/*.[ch] payload/*.[ch] tests/*/*.[ch])
+
+format:
+	@$(DEPS) format
+	clang-format -i $(FORMATTED)
+
+format-check:
+	@$(DEPS) format
+	@clang-format --dry-run --Werror $(FORMATTED)
+
+# --- install --------------------------------------------------------------------------------------------------------
+
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+
+install: all
+	install -D -m 755 $(B)/mr-attach $(DESTDIR)$(BINDIR)/mr-attach
+	install -D -m 644 docs/mr-attach.1 $(DESTDIR)$(MANDIR)/man1/mr-attach.1
+	install -D -m 644 docs/completions/mr-attach.bash $(DESTDIR)$(BASH_COMPLETIONS)/mr-attach
+	install -D -m 644 docs/completions/mr-attach.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_mr-attach
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/mr-attach $(DESTDIR)$(MANDIR)/man1/mr-attach.1
+	rm -f $(DESTDIR)$(BASH_COMPLETIONS)/mr-attach $(DESTDIR)$(ZSH_COMPLETIONS)/_mr-attach
+
+clean:
+	rm -rf build $(B)
+
+help:
+	@echo 'make               build $(B)/mr-attach'
+	@echo 'make demo          see it at work: a live service, an edit, a reload'
+	@echo 'make check         the tests, within 15 minutes; check-unit, check-py, check-live, check-sweep run a part'
+	@echo 'make check-all     the whole matrix: every CPython, every way of waiting'
+	@echo 'make sweep         kill mr-attach before each of its calls, on every kind of target'
+	@echo 'make storm         many attaches against targets under stress, some killed midway'
+	@echo 'make bench         how fast, beside gdb and sys.remote_exec'
+	@echo 'make lint          warnings (gcc, clang), clang-tidy, cppcheck, the rules of the layers'
+	@echo 'make format        clang-format; format-check only looks'
+	@echo 'make install       below PREFIX=$(PREFIX); DESTDIR, BINDIR and MANDIR are honoured; uninstall takes it away'
+	@echo 'make pythons-extra build a musl and a free-threaded CPython for check-all (takes minutes)'
+	@echo 'make clean         remove build/'
+	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
+
+.PHONY: all check check-all check-unit check-py check-live check-sweep sweep storm bench demo pythons-extra tests
+.PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
+.PHONY: install uninstall clean help
+.SECONDARY:
 .DELETE_ON_ERROR:
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d)
