@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What passes between the tool and the code that it places in the tracee: the stage frame, on the stack of the one
+ * thread that is redirected, and the request block, at the start of the data part of the region.
+ *
+ *   region   0x6d72'KKKK'0000 ('mr', then a slot number)
+ *   +0           code, read and execute: the stub                        REGION_CODE bytes
+ *   +REGION_CODE data, read and write: struct request_block, then boot code, input, engine, room for the answer
+ *
+ * Offsets in the block count from its start. Fixed-width fields only; the tool trusts nothing that it reads back.
+ */
+#ifndef MR_REQUEST_H
+#define MR_REQUEST_H
+
+#define REGION_CODE	4096
+#define REGION_BASE	0x6d7200000000	/* 'm' 'r': easily told in /proc/PID/maps */
+#define REGION_STRIDE	0x100000000
+#define REGION_SLOTS	16
+
+#define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
+#define REQUEST_VERSION 1
+
+/* Offsets that the assembly needs; checked against the structs below. */
+#define FRAME_CALLS	0
+#define FRAME_TARGET	256
+#define FRAME_ARG	264
+#define FRAME_HOME	272
+#define BLOCK_XSTATE	1024
+#define BLOCK_XSTATE_MAX 16384
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+/* One raw system call for the stage. nr -1 ends the list. */
+struct stage_call {
+	int64_t nr;
+	uint64_t arg[6];
+	int64_t result;
+};
+
+#define STAGE_CALLS 4
+
+/*
+ * The stage frame lies on the thread's own stack, below its red zone, so it belongs to one redirection of one thread and
+ * nobody else ever writes it. The stage makes the calls, calls the target, ends the wait that the thread was in, and
+ * goes home with the registers in it.
+ */
+struct stage_frame {
+	struct stage_call calls[STAGE_CALLS];
+	uint64_t target;	/* a function in the region, or 0 */
+	uint64_t arg;		/* its argument: the block */
+	uint64_t home;		/* address of the 17 words that the way home pops, right below the red zone: */
+				/* r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rcx rdx rsi rdi rax flags rip */
+	uint64_t mask;		/* the thread's signal mask, put back on the way home */
+	int64_t wait;		/* 0: no wait to resume; -512, -513, -514, -516: how the kernel would have resumed it */
+	uint64_t resume_rax, resume_rip;	/* how to call it again */
+	uint64_t limit;		/* address of the relative time-out that the call left to go, or 0 */
+	uint64_t limit_unit;	/* nanoseconds in one of its fraction units: 1 timespec, 1000 timeval */
+	uint64_t stopped_at;	/* ns, CLOCK_MONOTONIC: when the wait was interrupted */
+};
+
+enum { HOME_RAX = 14, HOME_FLAGS = 15, HOME_RIP = 16, HOME_WORDS = 17 };
+
+enum request_phase {
+	PHASE_NONE,	/* the region is mapped, nothing in it yet */
+	PHASE_READY,	/* filled in by the tool; the stub has not been entered */
+	PHASE_ENTERED,	/* the stub was entered, or queued with CPython */
+	PHASE_QUEUED,
+	PHASE_WAITING,	/* waits for the GIL */
+	PHASE_RUNNING,	/* our Python code runs */
+	PHASE_DONE,	/* it ended */
+	PHASE_REFUSED,	/* nothing ran and nothing will: see refusal */
+};
+
+enum request_refusal {
+	REFUSAL_NONE,
+	REFUSAL_CANCELLED,
+	REFUSAL_HOLDS_GIL,	/* not parked after all */
+	REFUSAL_STARTING,	/* Py_IsInitialized says no */
+	REFUSAL_FINALIZING,
+	REFUSAL_INTERPRETERS,
+	REFUSAL_QUEUE_FULL,	/* Py_AddPendingCall says no */
+	REFUSAL_NO_THREAD,	/* pthread_create says no */
+	REFUSAL_FORKED,		/* this is a forked child's copy */
+};
+
+/* Addresses of what the stub calls; 0 where the interpreter lacks it. The order is that of symbols in inject/python.c. */
+struct request_python {
+	uint64_t Py_IsInitialized, Py_IsFinalizing;
+	uint64_t PyGILState_Check, PyGILState_Ensure, PyGILState_Release;
+	uint64_t PyRun_SimpleString, Py_AddPendingCall;
+	uint64_t PyMemoryView_FromMemory, PySys_SetObject, PySys_GetObject, Py_DecRef;
+	uint64_t PyErr_Fetch, PyErr_Restore, PyErr_Clear, PyObject_CallFunction;
+	uint64_t PyThreadState_Get, PyThreadState_EnterTracing, PyThreadState_LeaveTracing;
+	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
+	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
+	uint64_t Py_GetRecursionLimit, Py_SetRecursionLimit;
+	uint64_t PyEval_ThreadsInitialized;
+	uint64_t errno_location, pthread_create, pthread_self, pthread_detach;
+};
+
+struct request_block {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t pid;		/* the tracee as it sees itself: a forked child finds another */
+	uint64_t size;		/* of the data part, in bytes */
+	uint32_t phase;		/* enum request_phase; written by the stub once it is entered */
+	uint32_t refusal;	/* enum request_refusal */
+	uint32_t cancel;	/* written by the tool: do not start */
+	uint32_t gone;		/* the stub has nothing left to do but return */
+	uint64_t owner;		/* pid of the tool, as it sees itself */
+	uint64_t owner_start;	/* its start time */
+	uint64_t lease;		/* ns, CLOCK_MONOTONIC: when a tool that cannot be seen may be taken for dead */
+	/* offset 64: what boot.py reads and writes, through a memoryview */
+	uint64_t input_off, input_len;
+	uint64_t package_off, package_len;
+	uint64_t answer_off, answer_max;
+	uint64_t answer_len, answer_full;
+	uint64_t interrupt;	/* the work time-out has passed */
+	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
+	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */
+	uint64_t run_result;	/* what that returned */
+	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
+	uint64_t thread;	/* tid that runs our code, once it does */
+	uint64_t ident;		/* its PyThread_get_thread_ident() */
+	uint32_t queued, spawned;	/* who says `gone`: the queued call, the spawned thread */
+	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
+	struct request_python py;
+	uint64_t spare[BLOCK_XSTATE / 8 - 27 - sizeof(struct request_python) / 8];
+	unsigned char xstate[BLOCK_XSTATE_MAX] __attribute__((aligned(64)));
+};
+
+_Static_assert(offsetof(struct stage_frame, target) == FRAME_TARGET, "frame");
+_Static_assert(offsetof(struct stage_frame, arg) == FRAME_ARG, "frame");
+_Static_assert(offsetof(struct stage_frame, home) == FRAME_HOME, "frame");
+_Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads it at 64");
+_Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
+_Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
+_Static_assert(offsetof(struct request_block, xstate) == BLOCK_XSTATE, "the assembly");
+#endif
+#endif

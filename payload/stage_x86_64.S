@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The stage's first and last instructions on x86-64. The tool sets rsp to the frame (64-byte aligned) and rip here; all
+ * other registers are free: their values are in the frame. They leave by pops, and at last by `ret $128`: it takes the
+ * return address and steps over the red zone (psABI 3.2.2) at once, so that no signal can come between and overwrite
+ * the address.
+ */
+#include "request.h"
+	.text
+	.globl stage
+stage:
+	cld
+	mov	%rsp, %rbx
+	mov	%rbx, %rdi
+	call	stage_calls
+	mov	FRAME_TARGET(%rbx), %rax
+	test	%rax, %rax
+	jz	1f
+	mov	FRAME_ARG(%rbx), %rdi
+	call	*%rax
+1:	mov	%rbx, %rdi
+	call	stage_home
+	mov	FRAME_HOME(%rbx), %rsp
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+	pop	%rax
+	popfq
+	ret	$128
+	.section .note.GNU-stack,"",@progbits
