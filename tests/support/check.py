@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs the tests and ends with one line of totals.
+
+    check.py check|all [unit] [py] [live] [sweep]
+
+unit: the Criterion programs. py: the Python package, on each CPython at hand. live: mr-attach against processes.
+sweep: mr-attach killed before each of its calls. MR_TESTS=pattern chooses live tests by name; MR_ONLY="name name"
+chooses CPythons.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'pythons'))
+import pythons  # noqa: E402
+
+BUILD = os.path.join(TOP, os.environ.get('B') or 'build')
+PART_LIMIT = 3600
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, what, passed, failed, skipped, began):
+        self.passed, self.failed, self.skipped = self.passed + passed, self.failed + failed, self.skipped + skipped
+        print('%-24s %4d passed %3d failed %3d skipped  %5.1f s' % (what, passed, failed, skipped, time.monotonic() - began),
+              flush=True)
+
+
+totals = Totals()
+
+
+def run(command, log, **options):
+    """The command's output as text; it is kept under build/ too."""
+    path = os.path.join(BUILD, 'log', log)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=PART_LIMIT, **options)
+        output, status = done.stdout.decode(errors='replace'), done.returncode
+    except subprocess.TimeoutExpired as late:
+        output, status = (late.stdout or b'').decode(errors='replace') + '\nnot done after %d s\n' % PART_LIMIT, 1
+    with open(path, 'w') as out:
+        out.write(output)
+    return output, status
+
+
+def check_unit():
+    for program in sorted(glob.glob(os.path.join(BUILD, 'unit', '*'))):
+        if not os.access(program, os.X_OK):
+            continue
+        began, name = time.monotonic(), 'unit ' + os.path.basename(program)
+        output, status = run([program, '--full-stats'], name.replace(' ', '-') + '.log', cwd=TOP)
+        found = re.search(r'Tested: .*?(\d+).*?Passing: .*?(\d+).*?Failing: .*?(\d+).*?Crashing: .*?(\d+)',
+                          re.sub(r'\x1b\[[\d;]*m', '', output))
+        if found:
+            _, passing, failing, crashing = map(int, found.groups())
+            failed = failing + crashing or (1 if status else 0)
+        else:
+            passing, failed = 0, 1
+        totals.add(name, passing, failed, 0, began)
+        if failed:
+            print(output)
+
+
+def unittest_counts(output, status):
+    ran = sum(map(int, re.findall(r'^Ran (\d+) tests?', output, re.M)))
+    bad = {key: sum(map(int, re.findall(key + r'=(\d+)', output))) for key in ('failures', 'errors', 'skipped')}
+    failed = bad['failures'] + bad['errors']
+    if status and not failed:
+        failed = 1  # it could not even be loaded
+    return max(0, ran - failed - bad['skipped']), failed, bad['skipped']
+
+
+def check_py(runs):
+    """The package and its tests, copied to where the CPython can see them."""
+    for python in pythons.chosen(runs):
+        if not python.here or not glob.glob(os.path.join(TOP, 'tests', 'py', 'test_*.py')):
+            continue
+        began = time.monotonic()
+        with python.folder() as (inside, outside):
+            for part in ('payload', os.path.join('tests', 'py')):
+                shutil.copytree(os.path.join(TOP, part), os.path.join(outside, part),
+                                ignore=shutil.ignore_patterns('__pycache__'))
+            code = ('import os, sys, unittest; os.chdir(%r); sys.path.insert(0, "payload"); '
+                    'unittest.main(module=None, argv=["unittest", "discover", "-s", "tests/py", "-t", "tests/py"])' % inside)
+            env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
+            output, status = run(python.argv('-B', '-c', code), 'py-%s.log' % python.name,
+                                 env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp'))
+        counts = unittest_counts(output, status)
+        totals.add('py ' + python.name, *counts, began)
+        if counts[1]:
+            print(failures_of(output))
+
+
+def failures_of(output):
+    """Of unittest's output the failures, without the dots before them."""
+    parts = output.split('=' * 70, 1)
+    return '=' * 70 + parts[1] if len(parts) > 1 else output
+
+
+def check_live(runs, part='live'):
+    folder = os.path.join(TOP, 'tests', part)
+    for path in sorted(glob.glob(os.path.join(folder, 'test_*.py'))):
+        began, name = time.monotonic(), '%s %s' % (part, os.path.basename(path)[5:-3])
+        command = [sys.executable, '-B', '-m', 'unittest', 'discover', '-v', '-s', folder, '-p', os.path.basename(path)]
+        if os.environ.get('MR_TESTS'):
+            command += ['-k', os.environ['MR_TESTS']]
+        env = dict(os.environ, MR_RUNS=runs, B=os.path.relpath(BUILD, TOP))
+        output, status = run(command, name.replace(' ', '-') + '.log', env=env, cwd=TOP)
+        counts = unittest_counts(output, 0 if status == 5 else status)
+        totals.add(name, *counts, began)
+        if counts[1]:
+            print(failures_of(output))
+
+
+def main(args):
+    runs, parts = args[0], args[1:] or ['unit', 'py', 'live', 'sweep']
+    if pythons.fetch(runs):
+        totals.failed += 1
+    began = time.monotonic()
+    for part in parts:
+        if part == 'unit':
+            check_unit()
+        elif part == 'py':
+            check_py(runs)
+        elif part == 'sweep' and os.environ.get('SAN'):
+            print('sweep: not under a sanitizer, whose library must come first')
+        else:
+            check_live(runs, part)
+    absent = [p.name for p in pythons.chosen(runs) if not p.here and p.need != 'required']
+    print('total: %d passed, %d failed, %d skipped in %.0f s; optional CPythons absent: %d%s' % (
+        totals.passed, totals.failed, totals.skipped, time.monotonic() - began, len(absent),
+        ' (%s)' % ', '.join(absent) if absent else ''))
+    if totals.passed == 0:
+        print('nothing was tested', file=sys.stderr)
+    return 1 if totals.failed or not totals.passed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
