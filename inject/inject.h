@@ -35,6 +35,9 @@ struct mr_facts {
 	bool rooted;		/* /proc/PID/root is not our root: chroot or container */
 	int yama;		/* kernel.yama.ptrace_scope, -1 where Yama is not built in */
 	bool frozen;		/* its control group is frozen */
+	bool not_dumpable;	/* PR_SET_DUMPABLE 0, or changed its user: its /proc files belong to root */
+	uint64_t cap_permitted, cap_effective;	/* masks of capabilities */
+	int attach_errno;	/* what the kernel says to attaching: 0 it may be done, EACCES or EPERM it may not */
 };
 
 /* Which CPython it is, as far as its memory tells from outside. */

@@ -6,7 +6,7 @@
 #include "inject.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static void text_free(char **text)
 static int gone(pid_t pid, int sys, struct mr_error *err)
 {
 	if (sys == ENOENT || sys == ESRCH)
-		return mr_fail(err, MR_E_NO_PROCESS, 0, "%ld", (long)pid);
+		return mr_fail(err, MR_E_NO_PROCESS, 0, "%s", "");
 	return mr_fail(err, MR_E_NO_PROCESS, sys, "cannot read /proc/%ld", (long)pid);
 }
 
@@ -71,6 +71,8 @@ static int look_status(pid_t pid, struct mr_facts *facts, struct mr_error *err)
 	facts->threads = status.threads;
 	facts->ns_pid = status.ns_pid;
 	facts->shadow_stack = status.shadow_stack;
+	facts->cap_permitted = status.cap_permitted;
+	facts->cap_effective = status.cap_effective;
 	/* ns/pid may be closed to us, NSpid never is: more than one pid means a namespace below this /proc's. */
 	facts->other_pid_ns = status.ns_depth > 1;
 	return 0;
@@ -134,6 +136,25 @@ static void look_executable(struct mr_facts *facts)
 	facts->executable[length > 0 ? length : 0] = '\0';
 }
 
+/*
+ * Asks the kernel itself whether attaching is allowed: opening mem takes the same check (uid, capabilities, dumpable,
+ * Yama and other security modules), and does nothing to the process. A tracer that is there already is not part of it.
+ */
+static void look_rights(struct mr_facts *facts)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/mem", (long)facts->pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	facts->attach_errno = fd < 0 ? errno : 0;
+	if (fd >= 0)
+		(void)close(fd);
+	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)facts->pid);
+	facts->not_dumpable = !stat(path, &st) && st.st_uid != facts->uid[1];
+}
+
 static int look_yama(void)
 {
 	AUTO_TEXT text = NULL;
@@ -186,6 +207,7 @@ int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err)
 	look_tracer(facts);
 	look_namespaces(facts);
 	look_executable(facts);
+	look_rights(facts);
 	facts->yama = look_yama();
 	facts->frozen = look_frozen(pid);
 	return 0;
