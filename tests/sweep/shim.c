@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Preloaded into mr-attach: counts the calls by which it touches a target, and at the n-th dies or lets it fail.
+ *
+ * SHIM_AT=n	which call; 0 only counts
+ * SHIM_MODE=die|fail	SIGKILL before the call, or errno SHIM_ERRNO instead of it
+ * SHIM_LOG=path	gets one line: the name of the call at which it happened, or the count at a normal end
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long counted, at = -1;
+static bool dies;
+static int error;
+
+static long raw(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static void note(const char *text, long number)
+{
+	const char *path = getenv("SHIM_LOG");
+	char line[100];
+	int fd, size;
+
+	if (!path)
+		return;
+	size = snprintf(line, sizeof(line), "%s %ld\n", text, number);
+	fd = (int)raw(SYS_open, (long)path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600, 0, 0, 0);
+	raw(SYS_write, fd, (long)line, size, 0, 0, 0);
+	raw(SYS_close, fd, 0, 0, 0, 0, 0);
+}
+
+static void setup(void)
+{
+	const char *text = getenv("SHIM_AT"), *mode = getenv("SHIM_MODE"), *number = getenv("SHIM_ERRNO");
+
+	at = text ? atol(text) : 0;
+	dies = mode && strcmp(mode, "die") == 0;
+	error = number ? atoi(number) : EIO;
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+	if (at < 0)
+		setup();
+	if (at == 0 || counted < at)
+		note("end", counted);
+}
+
+/* True when this call is to fail instead of being made. */
+static bool strikes(const char *name)
+{
+	if (at < 0)
+		setup();
+	if (++counted != at)
+		return false;
+	note(name, counted);
+	if (dies)
+		raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
+	errno = error;
+	return true;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* The plain ones: same name, same arguments, -1 on failure. */
+#define SHIM(type, name, params, args)			\
+	type name params;				\
+	type name params				\
+	{						\
+		static type(*real) params;		\
+							\
+		if (strikes(#name))			\
+			return (type)-1;		\
+		if (!real)				\
+			real = (type(*) params)dlsym(RTLD_NEXT, #name); \
+		return real args;			\
+	}
+
+#pragma GCC diagnostic ignored "-Wpedantic"
+SHIM(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
+SHIM(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *usage), (pid, status, options, usage))
+SHIM(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options))
+SHIM(ssize_t, process_vm_readv, (pid_t pid, const struct iovec *l, unsigned long ln, const struct iovec *r,
+	unsigned long rn, unsigned long flags), (pid, l, ln, r, rn, flags))
+SHIM(ssize_t, process_vm_writev, (pid_t pid, const struct iovec *l, unsigned long ln, const struct iovec *r,
+	unsigned long rn, unsigned long flags), (pid, l, ln, r, rn, flags))
+SHIM(ssize_t, pread, (int fd, void *buf, size_t n, off_t off), (fd, buf, n, off))
+SHIM(ssize_t, pread64, (int fd, void *buf, size_t n, off64_t off), (fd, buf, n, off))
+SHIM(ssize_t, __pread_chk, (int fd, void *buf, size_t n, off_t off, size_t size), (fd, buf, n, off, size))
+SHIM(ssize_t, __pread64_chk, (int fd, void *buf, size_t n, off64_t off, size_t size), (fd, buf, n, off, size))
+SHIM(ssize_t, pwrite, (int fd, const void *buf, size_t n, off_t off), (fd, buf, n, off))
+SHIM(ssize_t, pwrite64, (int fd, const void *buf, size_t n, off64_t off), (fd, buf, n, off))
+SHIM(ssize_t, read, (int fd, void *buf, size_t n), (fd, buf, n))
+SHIM(ssize_t, __read_chk, (int fd, void *buf, size_t n, size_t size), (fd, buf, n, size))
+SHIM(ssize_t, readlinkat, (int dir, const char *path, char *buf, size_t n), (dir, path, buf, n))
+SHIM(ssize_t, readlink, (const char *path, char *buf, size_t n), (path, buf, n))
+SHIM(int, kill, (pid_t pid, int number), (pid, number))
+SHIM(int, tgkill, (pid_t group, pid_t thread, int number), (group, thread, number))
+SHIM(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
+SHIM(int, __poll_chk, (struct pollfd *fds, nfds_t n, int ms, size_t size), (fds, n, ms, size))
+SHIM(int, ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *t, const sigset_t *m), (fds, n, t, m))
+SHIM(int, nanosleep, (const struct timespec *t, struct timespec *left), (t, left))
+SHIM(int, usleep, (useconds_t us), (us))
+SHIM(int, __open_2, (const char *path, int flags), (path, flags))
+SHIM(int, __openat_2, (int dir, const char *path, int flags), (dir, path, flags))
+
+/* This one returns its error. */
+int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *left)
+{
+	return strikes("clock_nanosleep") ? errno : REAL(clock_nanosleep)(clock, flags, t, left);
+}
+
+#define NAMED_ARGUMENT(type, last)	\
+	({				\
+		va_list list;		\
+		type value;		\
+					\
+		va_start(list, last);	\
+		value = va_arg(list, type); \
+		va_end(list);		\
+		value;			\
+	})
+
+#define SHIM_OPEN(name, params, last, first_args)		\
+	int name params						\
+	{							\
+		int mode = NAMED_ARGUMENT(int, last);		\
+								\
+		if (strikes(#name))				\
+			return -1;				\
+		return ((int (*)())dlsym(RTLD_NEXT, #name))first_args; \
+	}
+
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+SHIM_OPEN(open, (const char *path, int flags, ...), flags, (path, flags, mode))
+SHIM_OPEN(open64, (const char *path, int flags, ...), flags, (path, flags, mode))
+SHIM_OPEN(openat, (int dir, const char *path, int flags, ...), flags, (dir, path, flags, mode))
+SHIM_OPEN(openat64, (int dir, const char *path, int flags, ...), flags, (dir, path, flags, mode))
+
+FILE *fopen(const char *path, const char *mode)
+{
+	return strikes("fopen") ? NULL : REAL(fopen)(path, mode);
+}
+
+long ptrace(enum __ptrace_request request, ...)
+{
+	static long (*real)(enum __ptrace_request, ...);
+	va_list list;
+	void *address, *data;
+	pid_t pid;
+
+	va_start(list, request);
+	pid = va_arg(list, pid_t);
+	address = va_arg(list, void *);
+	data = va_arg(list, void *);
+	va_end(list);
+	if (strikes("ptrace"))
+		return -1;
+	if (!real)
+		real = (long (*)(enum __ptrace_request, ...))dlsym(RTLD_NEXT, "ptrace");
+	return real(request, pid, address, data);
+}
+
+/* pidfd_open and whatever else has no wrapper. */
+long syscall(long number, ...)
+{
+	va_list list;
+	long a[6], ret;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (strikes("syscall"))
+		return -1;
+	ret = raw(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (ret < 0 && ret > -4096) {
+		errno = (int)-ret;
+		return -1;
+	}
+	return ret;
+}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""mr-attach dies before its n-th call, or that call fails, for n = 1, 2, 3, … until a run completes.
+
+After each: the target goes on unharmed, nobody holds it, and the next mr-attach works at once and leaves nothing.
+"""
+import errno
+import os
+import signal
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
+from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, TOP, LiveTest, Target, attach, each,  # noqa: E402
+                     expand)
+
+SHIM = os.path.join(os.path.dirname(MR_ATTACH), 'sweep', 'shim.so')
+MOST_CALLS = 5000
+WAYS = ('longsleep', 'cpoll', 'loop', 'lock', 'read')
+SHORT = [('longsleep', 'debian3.11'), ('cpoll', 'debian3.11'), ('loop', 'debian3.11'), ('lock', 'trixie3.13'),
+         ('read', 'trixie3.13')]
+LATE = 0.1  # seconds by which a C-level poll may come late on a busy machine
+
+
+def combinations():
+    if RUNS == 'check':
+        return [('%s_%s' % (way, name.replace('.', '_')), BY_NAME[name], way) for way, name in SHORT if name in BY_NAME]
+    return [('%s_%s' % (way, p.name.replace('.', '_')), p, way) for p in HERE_NOW for way in WAYS
+            if not (way == 'cpoll' and p.name.startswith('musl'))]
+
+
+@unittest.skipIf(SANITIZED, 'the library of a sanitizer must come before any preloaded one')
+@expand
+class Sweep(LiveTest):
+    def one_run(self, target, mode, n, number=0):
+        """Returns (result, what the shim noted: the name of the call, or 'end')."""
+        with tempfile.NamedTemporaryFile(prefix='mr-sweep-') as log:
+            result = attach(target.pid, '--timeout', '5', '-j', 'exec', '1 + 1', preload=SHIM,
+                            env={'SHIM_AT': str(n), 'SHIM_MODE': mode, 'SHIM_ERRNO': str(number), 'SHIM_LOG': log.name})
+            noted = log.read().decode().split()
+        return result, noted[0] if noted else 'nothing'
+
+    def examine(self, target, where):
+        self.assertTrue(target.alive(), 'the target is dead after ' + where)
+        self.assertEqual(target.unchanged(leftover=1), [], 'after ' + where)
+        again = target.attach('--timeout', '5', '-j', 'exec', '6 * 7')
+        self.assertEqual(again.status, 0, 'the next mr-attach after %s\n%s' % (where, again))
+        self.assertEqual(again.value, '42', where)
+        self.assertEqual(target.unchanged(), [], 'after the next mr-attach after ' + where)
+
+    def witness(self, target, way):
+        if way == 'longsleep':
+            self.assertTrue(target.alive())
+            return
+        report = target.stop()
+        if way == 'cpoll':
+            self.assertLess(max(report['lasted']), LATE, 'the C-level poll came late')
+
+    def sweep(self, python, way, mode, number=0):
+        with Target(way, python) as target:
+            for n in range(1, MOST_CALLS):
+                result, noted = self.one_run(target, mode, n, number)
+                where = 'call %d (%s) of mr-attach %s' % (n, noted, 'dying' if mode == 'die' else 'failing')
+                if noted == 'end':
+                    self.assertStatus(result, 0)
+                    break
+                if mode == 'die':
+                    self.assertStatus(result, -signal.SIGKILL)
+                else:
+                    self.assertIn(result.status, (0, 1, 2, 3, 4, 5, 6, 7, 70, 74), '%s\n%s' % (where, result))
+                self.examine(target, where)
+            else:
+                self.fail('no end after %d calls' % MOST_CALLS)
+            self.assertGreater(n, 10, 'the shim saw too few calls to be in place')
+            self.witness(target, way)
+
+    @each(combinations())
+    def test_die(self, python, way):
+        self.sweep(python, way, 'die')
+
+    @each([(name, *rest) for name, *rest in combinations() if RUNS == 'all' or rest[1] in ('longsleep', 'loop')])
+    def test_fail(self, python, way):
+        self.sweep(python, way, 'fail', errno.EIO)
+
+
+if __name__ == '__main__':
+    unittest.main()
