@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The report of one process: one JSON object, the same for scripts and for people, with every key always there.
+ */
+#ifndef MR_REPORT_H
+#define MR_REPORT_H
+
+#include <jansson.h>
+
+#include "options.h"
+
+/* A report of which nothing is known yet but pid and command. NULL when out of memory. */
+json_t *report_new(const char *command, pid_t pid);
+
+/* Takes over what an answer says (see answer.h); its status becomes the report's. */
+int report_take_answer(json_t *report, json_t *answer);
+/* How it went: delivery and timings. */
+int report_take_timing(json_t *report, const struct mr_answer *answer);
+/* What was seen from outside; an answer that comes later knows better. */
+int report_take_look(json_t *report, const struct mr_facts *facts, const struct mr_python *python);
+/* Sets error and status; one that is there already stays. */
+int report_take_error(json_t *report, const struct mr_error *error);
+
+/* The whole sentence of an error: what is wrong, with which thing, why. Freed with free(); NULL when out of memory. */
+char *report_sentence(const struct mr_error *error);
+/* The hint for it, "" for none. */
+const char *report_hint(const struct mr_error *error);
+
+int report_status(const json_t *report);
+
+/* One line of JSON (without the newline) as scripts get it. NULL when out of memory. Freed with free(). */
+char *report_json(const json_t *report);
+
+/* "3.11.7", or "3.11" where only a run can tell more. */
+void report_version(const struct mr_python *python, char *ret, size_t size);
+
+#endif

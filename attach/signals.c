@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#include "signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "util.h"
+
+/* A handler has nothing but this to speak through. */
+static volatile int caught;
+
+static void on_signal(int number)
+{
+	if (!caught)
+		caught = number;
+}
+
+void signals_install(void)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action, old;
+
+	memset(&action, 0, sizeof(action));
+	(void)sigemptyset(&action.sa_mask);
+	action.sa_handler = on_signal;	/* without SA_RESTART: reading standard input must end too */
+	for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
+		/* nohup and shells that start us in the background mean it when they ignore a signal. */
+		if (!sigaction(ending[i], NULL, &old) && old.sa_handler == SIG_IGN)
+			continue;
+		(void)sigaction(ending[i], &action, NULL);
+	}
+	action.sa_handler = SIG_IGN;	/* a closed pipe is an error of write, status 74 */
+	(void)sigaction(SIGPIPE, &action, NULL);
+}
+
+int signals_caught(void)
+{
+	return caught;
+}
+
+volatile const int *signals_flag(void)
+{
+	return &caught;
+}

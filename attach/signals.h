@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * SIGINT, SIGTERM and SIGHUP ask the work to come to an end; what has begun is brought to a known state.
+ */
+#ifndef MR_SIGNALS_H
+#define MR_SIGNALS_H
+
+void signals_install(void);
+int signals_caught(void);			/* the first signal that came, 0 for none */
+volatile const int *signals_flag(void);		/* non-zero once one came: for struct mr_request */
+
+#endif
