@@ -175,10 +175,12 @@ def wait_until(condition, what, patience=PATIENCE):
 
 # --- targets ---------------------------------------------------------------------------------------------------------
 
-OPEN_WAITS = ('select', 'poll', 'epoll', 'accept', 'read', 'lock', 'event', 'join', 'queue', 'simplequeue', 'waitpid')
-TIMED_WAITS = ('sleep', 'select_timed', 'poll_timed', 'event_timed', 'cpoll')
+OPEN_WAITS = ('select', 'poll', 'epoll', 'accept', 'read', 'lock', 'event', 'join', 'queue', 'simplequeue', 'waitpid',
+              'cepoll')
+TIMED_WAITS = ('sleep', 'select_timed', 'poll_timed', 'event_timed', 'cpoll', 'cnanosleep')
 RUNNING = ('loop', 'sort', 'sha256')
 WAYS = OPEN_WAITS + TIMED_WAITS + RUNNING
+IN_C = ('cpoll', 'cnanosleep', 'cepoll')  # through ctypes
 BY_SIGNAL = ('lock', 'event', 'queue', 'simplequeue')
 
 
@@ -241,7 +243,7 @@ class Target:
             self.port = said.get('port', self.port)
             if said.get('ready'):
                 break
-        if self.way in OPEN_WAITS or self.way in ('longsleep', 'cread', 'program_wait'):
+        if self.way in OPEN_WAITS or self.way in ('longsleep', 'cread', 'program'):
             wait_until(self.is_waiting, 'the target waits in ' + self.way)
         self.before = Snapshot(self.pid)
 
@@ -254,6 +256,11 @@ class Target:
 
     def attach(self, *args, **options):
         return attach(self.pid, *args, **options)
+
+    def ask(self, expression):
+        """The repr of an expression, evaluated by the target itself. Only for way_program."""
+        os.write(self.process.stdin.fileno(), expression.encode() + b'\n')
+        return self.hear()['answer']
 
     def leave(self):
         """Ends the wait, or asks to end the rounds, and never waits for it."""
@@ -329,8 +336,19 @@ class LiveTest(unittest.TestCase):
 
 
 def each_python(pick=lambda p: True):
-    """A class decorator's helper: runs one test method once for every CPython at hand, as tests of their own."""
-    return each([(p.name.replace('.', '_'), p) for p in HERE_NOW if pick(p)])
+    """each() for every CPython at hand."""
+    return each([(label(p), p) for p in HERE_NOW if pick(p)])
+
+
+def label(python):
+    return python.name.replace('.', '_')
+
+
+def can(python, way):
+    """Whether this CPython has what this way of waiting needs."""
+    if way in IN_C:
+        return not python.name.startswith('musl')  # built without ctypes
+    return way != 'simplequeue' or python.version >= (3, 7)
 
 
 def each(cases):

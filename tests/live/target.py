@@ -241,6 +241,23 @@ def way_cpoll():
     rounds(one_round, 0.3)
 
 
+def way_cnanosleep():
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    length = (ctypes.c_long * 2)(0, 300000000)
+    rounds(lambda: expect('nanosleep in C', libc.nanosleep(length, None), 0), 0.3)
+
+
+def way_cepoll():
+    """Waits without limit in C: a bare stop alone turns this wait into EINTR."""
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    epoll = select.epoll()
+    epoll.register(STDIN, select.EPOLLIN)
+    events = ctypes.create_string_buffer(12)
+    expect('epoll_wait in C', (timed(lambda: libc.epoll_wait(epoll.fileno(), events, 1, -1)), ctypes.get_errno()), (1, 0))
+
+
 def way_cread():
     """A C call that holds the GIL and blocks: no safe point until it returns."""
     import ctypes
@@ -273,12 +290,26 @@ def way_finalizing():
 
 
 def way_program():
-    """Runs a program's main file, for the tests of reloading: the third argument."""
+    """Runs a program's main file (the third argument), then answers questions about it: one expression a line."""
     path = sys.argv[3]
     sys.path.insert(0, os.path.dirname(path))
     with open(path) as source:
         code = compile(source.read(), path, 'exec')
-    exec(code, {'__name__': '__main__', '__file__': path, 'say': say, 'told_to_stop': told_to_stop, 'report': report})
+    program = sys.modules['__main__'].__dict__
+    program['__file__'] = path
+    exec(code, program)
+    say(ready=True)
+    pending = b''
+    while True:
+        pending += os.read(STDIN, 65536)
+        while b'\n' in pending:
+            line, pending = pending.split(b'\n', 1)
+            try:
+                say(answer=repr(eval(line.decode(), program)))
+            except BaseException as error:
+                say(answer='%s: %s' % (type(error).__name__, error))
+        if pending == b'x':
+            return
 
 
 WAYS = {name[4:]: function for name, function in list(globals().items()) if name.startswith('way_')}

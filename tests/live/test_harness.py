@@ -5,19 +5,20 @@ import signal
 import subprocess
 import unittest
 
-from harness import DEFAULT, OPEN_WAITS, PATIENCE, REQUIRED, Snapshot, Target, LiveTest, differences, each, expand, wait_until
+from harness import (DEFAULT, OPEN_WAITS, PATIENCE, REQUIRED, LiveTest, Snapshot, Target, can, differences, each, expand,
+                     label, wait_until)
 
 
 @expand
 class Harness(LiveTest):
-    @each([('%s_%s' % (way, p.name.replace('.', '_')), p, way) for p in REQUIRED for way in OPEN_WAITS])
+    @each([('%s_%s' % (way, label(p)), p, way) for p in REQUIRED for way in OPEN_WAITS if can(p, way)])
     def test_open_wait(self, python, way):
         with Target(way, python) as target:
             self.assertUnharmed(target)
             report = target.stop()
             self.assertEqual(report['rounds'], 1)
 
-    @each([(way, way) for way in ('loop', 'cpoll', 'busy4', 'tick')])
+    @each([(way, way) for way in ('loop', 'cpoll', 'cnanosleep', 'busy4', 'tick')])
     def test_rounds(self, way):
         with Target(way, threads=20) as target:
             wait_until(lambda: target.alive(), 'it lives')

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Every CPython x every way of waiting or running: our code runs, in the right place, and nothing else changes."""
+import ast
+import time
+import unittest
+
+from harness import (DEFAULT, HERE_NOW, OPEN_WAITS, PATIENCE, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
+                     can, each, expand, label)
+
+WHO = ('import os, sys, threading; (os.getpid(), threading.get_ident() == threading.main_thread().ident, '
+       'sys.version_info[:2], __name__)')
+EVERYWHERE = ('read', 'sleep', 'lock', 'loop')  # what `make check` tries on every CPython
+MANY = 500
+
+
+def combinations():
+    for python in HERE_NOW:
+        for way in WAYS:
+            if can(python, way) and (RUNS == 'all' or python in REQUIRED or way in EVERYWHERE):
+                yield python, way
+
+
+@expand
+class Ways(LiveTest):
+    def one(self, python, way, threads):
+        with Target(way, python, threads) as target:
+            result = target.attach('-j', 'exec', WHO)
+            self.assertStatus(result, 0)
+            report = result.json
+            self.assertReport(report)
+            pid, is_main, version, name = ast.literal_eval(report['value'])
+            self.assertEqual((pid, version, name), (target.pid, python.version, '__mr_attach__'))
+            self.assertIn(report['delivery'], ('parked-main', 'pending-main', 'own-thread'))
+            self.assertEqual(is_main, report['delivery'] != 'own-thread', report)
+            if way not in RUNNING and not python.name.startswith('musl'):
+                self.assertTrue(is_main, 'a waiting main thread is where the code belongs: %s' % report)
+            self.assertUnharmed(target)
+            said = target.stop()
+            self.assertGreaterEqual(said['rounds'], 0)
+            if way in TIMED_WAITS:
+                self.assertLess(max(said['lasted'] or [0]), 0.25)
+
+    @each([('%s_%s' % (label(p), way), p, way) for p, way in combinations()])
+    def test_one_thread(self, python, way):
+        self.one(python, way, 1)
+
+    @each([('%s_%s' % (label(p), way), p, way) for p, way in combinations()
+           if RUNS == 'all' or (p in REQUIRED and way in ('poll', 'queue', 'cpoll', 'loop', 'sha256')) or way == 'read'])
+    def test_500_threads(self, python, way):
+        self.one(python, way, MANY)
+
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_busy_threads(self, python):
+        with Target('busy4', python) as target:
+            for _ in range(5):
+                result = target.attach('-j', 'exec', 'import os; os.getpid()')
+                self.assertStatus(result, 0)
+                self.assertEqual(result.value, str(target.pid))
+            self.assertUnharmed(target)
+            target.stop()
+
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_info(self, python):
+        with Target('read', python) as target:
+            result = target.attach('info')
+            self.assertStatus(result, 0)
+            self.assertIn('.'.join(map(str, python.version)), result.stdout)
+            report = target.attach('-j', 'info').json
+            self.assertReport(report)
+            self.assertTrue(report['python'].startswith('.'.join(map(str, python.version))), report)
+            self.assertUnharmed(target)
+            target.stop()
+
+
+@expand
+class Speed(LiveTest):
+    """200 runs against a waiting target: half of them under 10 ms, the slowest under 50 ms."""
+
+    @each([(way, way) for way in (OPEN_WAITS + ('sleep', 'cpoll') if RUNS == 'all' else ('longsleep', 'lock', 'epoll'))])
+    def test_answers_at_once(self, way):
+        for attempt in range(3):  # others may be using this machine: one quiet moment is proof enough
+            with Target(way, DEFAULT) as target:
+                took = sorted(self.timed(target) for _ in range(200))
+            if took[100] < 0.010 and took[-1] < 0.050:
+                return
+        self.fail('p50 %.1f ms, max %.1f ms' % (took[100] * 1e3, took[-1] * 1e3))
+
+    def timed(self, target):
+        began = time.monotonic()
+        self.assertStatus(target.attach('exec', '1', timeout=PATIENCE), 0)
+        return time.monotonic() - began
+
+
+if __name__ == '__main__':
+    unittest.main()
