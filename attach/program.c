@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The way of one command: argv, request, the processes one after the other, reports, exit status.
+ */
+#include "program.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "help.h"
+#include "human.h"
+#include "report.h"
+#include "request.h"
+#include "run.h"
+#include "signals.h"
+#include "util.h"
+
+#define STATUS_DIFFER 8
+
+/* What became of the processes so far. */
+struct tally {
+	size_t seen, skipped, worked, reported;
+	int status;
+};
+
+static int complain(struct terminal *terminal, const struct mr_error *error)
+{
+	AUTO_FREE char *sentence = report_sentence(error);
+
+	terminal_say(terminal, "%s", sentence ? sentence : mr_code_text(error->code));
+	terminal_hint(terminal, report_hint(error));
+	return mr_code_status(error->code);
+}
+
+static void tally_add(struct tally *tally, const struct outcome *outcome)
+{
+	tally->seen++;
+	tally->worked += outcome->worked;
+	if (outcome->skipped) {
+		tally->skipped++;
+		return;
+	}
+	if (!tally->reported++)
+		tally->status = outcome->status;
+	else if (tally->status != outcome->status)
+		tally->status = STATUS_DIFFER;
+}
+
+static void print_outcome(const struct run *run, const struct outcome *outcome, bool titled)
+{
+	const struct options *options = run->options;
+	struct terminal *terminal = run->terminal;
+
+	if (!outcome->report)
+		return;
+	if (options->json) {
+		AUTO_FREE char *line = report_json(outcome->report);
+
+		if (line)
+			(void)fprintf(terminal->out, "%s\n", line);
+	} else if (!options->quiet || outcome->status) {
+		human_print(terminal, options, outcome->report, titled);
+	}
+	(void)terminal_flush(terminal);
+	human_complain(terminal, options, outcome->report);
+	if (options->verbose)
+		human_timing(terminal, outcome->report);
+}
+
+static bool over_a_second(const struct timespec *start)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - start->tv_sec > 1 || (now.tv_sec - start->tv_sec == 1 && now.tv_nsec >= start->tv_nsec);
+}
+
+static void run_all(const struct run *run, const struct selection *selection, struct tally *tally)
+{
+	struct timespec start;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &start);
+	for (size_t i = 0; i < selection->count && !signals_caught(); i++) {
+		struct outcome outcome;
+		char line[64];
+
+		if (selection->count > 1 && over_a_second(&start)) {
+			(void)snprintf(line, sizeof(line), "%zu of %zu processes", i, selection->count);
+			terminal_progress(run->terminal, line);
+		}
+		run_process(run, &selection->process[i], &outcome);
+		terminal_progress_end(run->terminal);
+		print_outcome(run, &outcome, selection->count > 1);
+		tally_add(tally, &outcome);
+		json_decref(outcome.report);
+	}
+}
+
+/* The last line after a signal: was the work done, and where? */
+static int end_by_signal(struct terminal *terminal, const struct tally *tally, size_t count)
+{
+	int number = signals_caught();
+	const char *name = sigabbrev_np(number);
+
+	if (count <= 1)
+		terminal_say(terminal, "ended by SIG%s: %s", name ? name : "?",
+			     tally->worked ? "all of the work was done" : "nothing was done");
+	else
+		terminal_say(terminal, "ended by SIG%s: the work was done in %zu of %zu processes, nothing in the others",
+			     name ? name : "?", tally->worked, count);
+	return 128 + number;
+}
+
+static int run_selection(const struct run *run, struct mr_error *err)
+{
+	struct selection selection;
+	struct tally tally = { 0 };
+	int r = selection_make(run->options, &selection, err);
+	size_t count = selection.count;
+
+	if (!r)
+		run_all(run, &selection, &tally);
+	selection_free(&selection);
+	if (signals_caught())
+		return end_by_signal(run->terminal, &tally, count);
+	if (!r && !tally.reported)
+		r = mr_fail(err, MR_E_NO_PROCESS, 0, "none of the %zu processes is a Python that can be attached to",
+			    count);
+	return r ? complain(run->terminal, err) : tally.status;
+}
+
+static int run_command(const struct options *options, struct terminal *terminal)
+{
+	struct mr_error err = MR_ERROR_INIT;
+	struct source source = { .code = NULL };
+	AUTO_FREE char *input = NULL;
+	struct run run = { .options = options, .terminal = terminal };
+	int r = source_read(options, &source, &err);
+
+	if (!r)
+		r = request_build(options, &source, &input, &run.input_size, &err);
+	source_free(&source);
+	if (r && signals_caught())
+		return end_by_signal(terminal, &(struct tally){ 0 }, 1);
+	if (r)
+		return complain(terminal, &err);
+	run.input = input;
+	return run_selection(&run, &err);
+}
+
+static int run_options(const struct options *options, struct terminal *terminal)
+{
+	struct mr_error err = MR_ERROR_INIT;
+	int status = 0;
+
+	if (options->help)
+		help_print(terminal->out);
+	else if (options->version)
+		version_print(terminal->out);
+	else
+		status = run_command(options, terminal);
+	if (terminal_close(terminal, &err) && !signals_caught())
+		return complain(terminal, &err);
+	return status;
+}
+
+int program_main(int argc, char **argv)
+{
+	struct mr_error err = MR_ERROR_INIT;
+	struct terminal terminal;
+	struct options options;
+	int status;
+
+	terminal_reserve();
+	signals_install();
+	status = options_parse(argc, argv, &options, &err);
+	terminal_open(&terminal, &options);
+	status = status ? complain(&terminal, &err) : run_options(&options, &terminal);
+	options_free(&options);
+	return status;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "answer.h"
+#include "human.h"
+#include "info.h"
+#include "preflight.h"
+#include "report.h"
+#include "signals.h"
+#include "syslog_line.h"
+#include "util.h"
+
+static void cleanup_target(struct mr_target **target)
+{
+	mr_target_close(*target);
+}
+
+#define AUTO_TARGET __attribute__((cleanup(cleanup_target)))
+#define AUTO_ANSWER __attribute__((cleanup(mr_answer_free)))
+
+struct waiting {
+	struct terminal *terminal;
+	pid_t pid;
+};
+
+static void on_progress(void *data, const char *text)
+{
+	const struct waiting *waiting = data;
+	char line[512];
+
+	(void)snprintf(line, sizeof(line), "pid %ld: %s", (long)waiting->pid, text);
+	terminal_progress(waiting->terminal, line);
+}
+
+static void say_target(const struct run *run, pid_t pid, const struct mr_target *target)
+{
+	const struct mr_python *python = mr_target_python(target);
+	char version[48];
+
+	if (!run->options->verbose || !python)
+		return;
+	report_version(python, version, sizeof(version));
+	terminal_say(run->terminal, "pid %ld: CPython %s in %s; the request has %zu bytes", (long)pid, version,
+		     python->image, run->input_size);
+}
+
+/* The error of an interrupted run says what became of it; the answer's own error, when there is one, says more. */
+static int take_answer(json_t *report, const struct mr_answer *answer, int result, struct mr_error *err)
+{
+	AUTO_JSON json_t *parsed = NULL;
+	struct mr_error unread = MR_ERROR_INIT;
+	int r;
+
+	if (report_take_timing(report, answer))
+		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	if (result && !answer->text)
+		return result;
+	r = answer_parse(answer->text, answer->size, &parsed, result ? &unread : err);
+	if (r)
+		return result ? result : r;
+	if (report_take_answer(report, parsed))
+		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	return result;
+}
+
+static int run_request(const struct run *run, pid_t pid, struct mr_target *target, struct outcome *ret,
+		       struct mr_error *err)
+{
+	const struct options *options = run->options;
+	struct waiting waiting = { run->terminal, pid };
+	AUTO_ANSWER struct mr_answer answer = { .text = NULL };
+	const struct mr_request request = {
+		.input = run->input,
+		.input_size = run->input_size,
+		.engine = options->command->engine,
+		.start_timeout = options->timeout,
+		.work_timeout = options->timeout,
+		.thread = options->thread,
+		.force = options->force,
+		.cancel = signals_flag(),
+		.progress = on_progress,
+		.progress_data = &waiting,
+	};
+	int r = mr_run(target, &request, &answer, err);
+
+	terminal_progress_end(run->terminal);
+	ret->worked = answer.started && answer.ended;
+	return take_answer(ret->report, &answer, r, err);
+}
+
+/* What a selector found by the way, and is nothing for us. */
+static bool is_passed_over(enum mr_code code)
+{
+	switch (code) {
+	case MR_E_NO_PROCESS:
+	case MR_E_ZOMBIE:
+	case MR_E_NOT_PYTHON:
+	case MR_E_PYPY:
+	case MR_E_PYTHON2:
+	case MR_E_NOT_64BIT:
+	case MR_E_KERNEL_THREAD: return true;
+	default: return false;
+	}
+}
+
+static void skip(const struct run *run, const struct selected *process, const struct mr_error *error,
+		 struct outcome *ret)
+{
+	AUTO_FREE char *sentence = report_sentence(error);
+
+	if (!run->options->quiet)
+		terminal_say(run->terminal, "pid %ld: note: skipped: %s", (long)process->pid, sentence ? sentence : "");
+	json_decref(ret->report);
+	ret->report = NULL;
+	ret->skipped = true;
+}
+
+/* info: a refusal is what it tells, not its failure. Only of a process that is not there nothing can be told. */
+static int run_info(pid_t pid, const struct preflight *facts, int refused, struct outcome *ret, struct mr_error *err)
+{
+	AUTO_TARGET struct mr_target *target = NULL;
+	struct mr_error unopened = MR_ERROR_INIT;
+
+	if (refused && err->code == MR_E_NO_PROCESS)
+		return refused;
+	if (mr_target_open(pid, &target, &unopened))
+		target = NULL;
+	/* The preflight's reason comes first: it is why the rest could not be seen. */
+	if (info_fill(ret->report, &facts->target, target, refused ? err : &unopened))
+		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	return 0;
+}
+
+static int run_command(const struct run *run, const struct selected *process, struct outcome *ret, struct mr_error *err)
+{
+	AUTO_TARGET struct mr_target *target = NULL;
+	struct preflight facts;
+	int r = preflight_run(run->options, process->pid, &facts, err);
+
+	if (run->options->command->id == COMMAND_INFO)
+		return run_info(process->pid, &facts, r, ret, err);
+	if (!r)
+		r = mr_target_open(process->pid, &target, err);
+	if (r) {
+		target = NULL;
+		return r;
+	}
+	say_target(run, process->pid, target);
+	if (report_take_look(ret->report, mr_target_facts(target), mr_target_python(target)))
+		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	r = run_request(run, process->pid, target, ret, err);
+	syslog_line(run->options, process->pid, r ? mr_code_status(err->code) : report_status(ret->report));
+	return r;
+}
+
+void run_process(const struct run *run, const struct selected *process, struct outcome *ret)
+{
+	struct mr_error err = MR_ERROR_INIT;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->report = report_new(run->options->command->name, process->pid);
+	if (!ret->report) {
+		ret->status = mr_code_status(MR_E_MEMORY);
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+		return;
+	}
+	r = run_command(run, process, ret, &err);
+	if (r && !process->named && is_passed_over(err.code)) {
+		skip(run, process, &err, ret);
+		return;
+	}
+	if (r && report_take_error(ret->report, &err))
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+	ret->status = r ? mr_code_status(err.code) : report_status(ret->report);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One command in one process: may we, look, run, and the report of it.
+ */
+#ifndef MR_RUN_H
+#define MR_RUN_H
+
+#include <jansson.h>
+
+#include "select.h"
+#include "terminal.h"
+
+/* What is the same for every process of a command. */
+struct run {
+	const struct options *options;
+	struct terminal *terminal;
+	const char *input;	/* the request, see request.h */
+	size_t input_size;
+};
+
+struct outcome {
+	json_t *report;		/* NULL when the process was skipped, or out of memory */
+	bool skipped;		/* a selector found it, and it is not Python */
+	bool worked;		/* the work was done there, whole */
+	int status;
+};
+
+void run_process(const struct run *run, const struct selected *process, struct outcome *ret);
+
+#endif
