@@ -101,6 +101,33 @@ def way_tick():
     rounds(lambda: time.sleep(0.01))
 
 
+def way_churn():
+    """What disturbs most: allocating, forking, threads that come and go, imports, collections, descriptors."""
+    import gc
+    import importlib
+    import types
+
+    def one_round():
+        lists = [[bytes(n % 5000)] * 3 for n in range(500)]
+        lists.append(lists)
+        del lists
+        thread = threading.Thread(target=lambda: [object() for _ in range(1000)])
+        thread.start()
+        child = os.fork()
+        if child == 0:
+            os._exit(5)
+        expect('child', os.waitpid(child, 0)[1], 5 << 8)
+        thread.join()
+        importlib.reload(types)
+        gc.collect()
+        reader, writer = os.pipe()
+        os.write(writer, b'through')
+        expect('pipe', os.read(reader, 100), b'through')
+        os.close(reader)
+        os.close(writer)
+    rounds(one_round)
+
+
 def way_forever():
     say(ready=True)
     while True:

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""State that lives in memory only: a restart would lose it."""
+HITS = [0]
+
+
+def hit():
+    HITS[0] += 1
