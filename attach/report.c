@@ -29,6 +29,8 @@ int report_take_answer(json_t *report, json_t *answer)
 
 		if (!strcmp(key, "gil_longest"))
 			where = json_object_get(report, "timing_us");
+		if (json_is_null(value))	/* what was seen from outside stays */
+			continue;
 		if (json_object_set(where, key, value))
 			return -1;
 	}

@@ -173,7 +173,10 @@ void run_process(const struct run *run, const struct selected *process, struct o
 		skip(run, process, &err, ret);
 		return;
 	}
-	if (r && report_take_error(ret->report, &err))
-		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 	ret->status = r ? mr_code_status(err.code) : report_status(ret->report);
+	if (err.code == MR_E_CANCELLED)
+		ret->status += signals_caught();
+	if (r && (report_take_error(ret->report, &err) ||
+		  json_object_set_new(ret->report, "status", json_integer(ret->status))))
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 }

@@ -46,10 +46,12 @@ static int read_file(const char *path, struct source *ret, struct mr_error *err)
 	struct stat st;
 
 	if (fd < 0)
-		return mr_fail(err, MR_E_USAGE, errno, "cannot read %s", path);
-	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
-		return mr_fail(err, MR_E_USAGE, EISDIR, "cannot read %s", path);
-	return read_all(fd, path, ret, err);
+		mr_fail(err, MR_E_USAGE, errno, "cannot read %s", path);
+	else if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
+		mr_fail(err, MR_E_USAGE, EISDIR, "cannot read %s", path);
+	else
+		return read_all(fd, path, ret, err);
+	return mr_hint(err, "run takes a file of this side, where mr-attach runs");
 }
 
 int source_read(const struct options *options, struct source *ret, struct mr_error *err)
