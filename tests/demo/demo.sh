@@ -18,7 +18,11 @@ trap 'exit 143' TERM
 
 say() { printf '\n# %s\n' "$*"; }
 run() { # shows the command as a user would type it, and runs it
-	printf '$ %s\n' "$*"
+	printf '$'
+	for word; do
+		case $word in *[!A-Za-z0-9_./:=-]*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac
+	done
+	echo
 	"$@"
 }
 expect() { # the page must say this now

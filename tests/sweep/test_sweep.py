@@ -11,8 +11,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
-from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, TOP, LiveTest, Target, attach, each,  # noqa: E402
-                     expand)
+from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, expand)  # noqa: E402
 
 SHIM = os.path.join(os.path.dirname(MR_ATTACH), 'sweep', 'shim.so')
 MOST_CALLS = 5000
