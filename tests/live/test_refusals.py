@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-import pythons
 from harness import (DEFAULT, HERE_NOW, MR_ATTACH, LiveTest, Target, attach, each, each_python, environment, expand,
-                     status_of, wait_until)
+                     pythons, status_of, wait_until)
 from others import kernel_thread, program32, running, tracer, zombie
 
 SUBINTERPRETERS = ('try:\n    import _interpreters as i\nexcept ImportError:\n    import _xxsubinterpreters as i\n')
