@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The entries into the stub on x86-64. The stage calls them at a point where the thread may be in the middle of
- * anything, so the extended state (x87, SSE, AVX, …) is put into the block and brought back, and the called code finds
+ * anything, so the extended state (x87, SSE, AVX, …) is put onto its stack and brought back, and the called code finds
  * the state that the psABI promises at a call: x87 empty, MXCSR at its default.
  */
 #include "request.h"
@@ -20,25 +20,35 @@ enter_\name:
 	entry	spawn
 	entry	interrupt
 
-enter:	push	%rbx
+enter:	push	%rbp
+	push	%rbx
 	push	%r12
-	sub	$24, %rsp
+	mov	%rsp, %rbp
 	mov	%rdi, %rbx
 	mov	%rax, %r12
+	sub	BLOCK_XSTATE_SIZE(%rbx), %rsp
+	and	$-64, %rsp
+	lea	512(%rsp), %rdi		/* the header of the XSAVE area must be zero (SDM 13.4.2) */
+	xor	%eax, %eax
+	mov	$8, %ecx
+	rep	stosq
 	mov	$-1, %eax
 	mov	$-1, %edx
-	xsave64	BLOCK_XSTATE(%rbx)
+	xsave64	(%rsp)
+	sub	$64, %rsp
 	fninit
 	movl	$0x1f80, (%rsp)
 	ldmxcsr	(%rsp)
 	mov	%rbx, %rdi
 	call	*%r12
+	add	$64, %rsp
 	mov	$-1, %eax
 	mov	$-1, %edx
-	xrstor64 BLOCK_XSTATE(%rbx)
+	xrstor64 (%rsp)
 	mov	%rbx, %rdi
-	add	$24, %rsp
+	mov	%rbp, %rsp
 	pop	%r12
 	pop	%rbx
+	pop	%rbp
 	jmp	stub_leave
 	.section .note.GNU-stack,"",@progbits

@@ -25,8 +25,8 @@
 #define FRAME_TARGET	256
 #define FRAME_ARG	264
 #define FRAME_HOME	272
-#define BLOCK_XSTATE	1024
-#define BLOCK_XSTATE_MAX 16384
+#define BLOCK_XSTATE_SIZE 56
+#define XSTATE_MAX	16384
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -62,27 +62,24 @@ struct stage_frame {
 
 enum { HOME_RAX = 14, HOME_FLAGS = 15, HOME_RIP = 16, HOME_WORDS = 17 };
 
+/* How far the start of our Python code has come. Moves only forward; only the stub moves it beyond READY. */
 enum request_phase {
 	PHASE_NONE,	/* the region is mapped, nothing in it yet */
-	PHASE_READY,	/* filled in by the tool; the stub has not been entered */
-	PHASE_ENTERED,	/* the stub was entered, or queued with CPython */
-	PHASE_QUEUED,
-	PHASE_WAITING,	/* waits for the GIL */
-	PHASE_RUNNING,	/* our Python code runs */
-	PHASE_DONE,	/* it ended */
-	PHASE_REFUSED,	/* nothing ran and nothing will: see refusal */
+	PHASE_READY,	/* filled in by the tool */
+	PHASE_CLAIMED,	/* one of the entries is about to start it, and will look at cancel next */
+	PHASE_CANCELLED,/* it saw the cancel: nothing ran and nothing will */
+	PHASE_RUNNING,
+	PHASE_DONE,
 };
 
 enum request_refusal {
 	REFUSAL_NONE,
-	REFUSAL_CANCELLED,
 	REFUSAL_HOLDS_GIL,	/* not parked after all */
 	REFUSAL_STARTING,	/* Py_IsInitialized says no */
 	REFUSAL_FINALIZING,
 	REFUSAL_INTERPRETERS,
 	REFUSAL_QUEUE_FULL,	/* Py_AddPendingCall says no */
 	REFUSAL_NO_THREAD,	/* pthread_create says no */
-	REFUSAL_FORKED,		/* this is a forked child's copy */
 };
 
 /* Addresses of what the stub calls; 0 where the interpreter lacks it. The order is that of symbols in inject/python.c. */
@@ -105,13 +102,15 @@ struct request_block {
 	uint32_t version;
 	uint32_t pid;		/* the tracee as it sees itself: a forked child finds another */
 	uint64_t size;		/* of the data part, in bytes */
-	uint32_t phase;		/* enum request_phase; written by the stub once it is entered */
-	uint32_t refusal;	/* enum request_refusal */
+	uint32_t phase;		/* enum request_phase */
+	uint32_t refusal;	/* enum request_refusal: why an entry went home without a start; the tool clears it */
 	uint32_t cancel;	/* written by the tool: do not start */
-	uint32_t gone;		/* the stub has nothing left to do but return */
-	uint64_t owner;		/* pid of the tool, as it sees itself */
-	uint64_t owner_start;	/* its start time */
-	uint64_t lease;		/* ns, CLOCK_MONOTONIC: when a tool that cannot be seen may be taken for dead */
+	uint32_t sent;		/* redirections to an entry, counted by the tool before each */
+	uint32_t arrived;	/* the same, counted by the entries */
+	uint32_t inside;	/* entries that have arrived and not left */
+	uint32_t queued;	/* a call is in CPython's queue, or running from it */
+	uint32_t spawned;	/* a thread of ours lives */
+	uint64_t xstate_size;	/* of the CPU's extended state, a multiple of 64, at most XSTATE_MAX */
 	/* offset 64: what boot.py reads and writes, through a memoryview */
 	uint64_t input_off, input_len;
 	uint64_t package_off, package_len;
@@ -122,13 +121,10 @@ struct request_block {
 	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */
 	uint64_t run_result;	/* what that returned */
 	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
-	uint64_t thread;	/* tid that runs our code, once it does */
+	uint64_t thread;	/* tid: redirected by the tool; once our code runs, the one that runs it */
 	uint64_t ident;		/* its PyThread_get_thread_ident() */
-	uint32_t queued, spawned;	/* who says `gone`: the queued call, the spawned thread */
 	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
 	struct request_python py;
-	uint64_t spare[BLOCK_XSTATE / 8 - 27 - sizeof(struct request_python) / 8];
-	unsigned char xstate[BLOCK_XSTATE_MAX] __attribute__((aligned(64)));
 };
 
 _Static_assert(offsetof(struct stage_frame, target) == FRAME_TARGET, "frame");
@@ -137,6 +133,6 @@ _Static_assert(offsetof(struct stage_frame, home) == FRAME_HOME, "frame");
 _Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads it at 64");
 _Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
 _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
-_Static_assert(offsetof(struct request_block, xstate) == BLOCK_XSTATE, "the assembly");
+_Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
 #endif
 #endif

@@ -3,9 +3,9 @@
  * The stub: the C code that runs in the tracee. Freestanding, no data; it knows only its block. Function types come from
  * the real Python.h, so that a change of a signature breaks the build and not a target.
  *
- * Who may start the Python code is settled with two words: the tool writes cancel, the stub writes phase. The stub says
- * PHASE_RUNNING first and looks at cancel after that; the tool writes cancel first and looks at phase after that. So
- * either the stub sees the cancel, or the tool sees that the code runs; never neither.
+ * Several entries may be under way for one request (a queued call, a parked thread, a thread of our own): the first to
+ * claim it starts it. The tool takes a request back with the word cancel: it writes cancel and then looks at phase, an entry
+ * writes phase and then looks at cancel; so one of the two sees the other, and nothing starts that the tool has given up.
  */
 #include <Python.h>
 #include <pthread.h>
@@ -25,40 +25,40 @@ void stub_spawn(struct request_block *block);
 void stub_interrupt(struct request_block *block);
 void stub_leave(struct request_block *block);
 
-static void phase_set(struct request_block *block, enum request_phase phase)
+static uint32_t load(const uint32_t *word)
 {
-	__atomic_store_n(&block->phase, (uint32_t)phase, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
-static void refuse(struct request_block *block, enum request_refusal why)
+static void store(uint32_t *word, uint32_t value)
 {
-	__atomic_store_n(&block->refusal, (uint32_t)why, __ATOMIC_SEQ_CST);
-	phase_set(block, PHASE_REFUSED);
+	__atomic_store_n(word, value, __ATOMIC_SEQ_CST);
 }
 
-static int cancelled(struct request_block *block)
+static void arrive(struct request_block *block)
 {
-	return __atomic_load_n(&block->cancel, __ATOMIC_SEQ_CST) != 0;
+	(void)__atomic_fetch_add(&block->inside, 1, __ATOMIC_SEQ_CST);
+	(void)__atomic_fetch_add(&block->arrived, 1, __ATOMIC_SEQ_CST);
 }
 
-/* The last thing that is done with the block, by whoever would start the code. */
-static void leave(struct request_block *block)
-{
-	__atomic_store_n(&block->gone, 1, __ATOMIC_SEQ_CST);
-}
-
-/*
- * The end of every entry. A queued call and a spawned thread still need the region, so for those `gone` is theirs to say,
- * unless the hand-over failed. An interrupt is not a start and says nothing.
- */
+/* Called by the entries after all else, with the registers back: nothing of the block is touched after this. */
 void stub_leave(struct request_block *block)
 {
-	uint32_t phase = __atomic_load_n(&block->phase, __ATOMIC_SEQ_CST);
+	(void)__atomic_fetch_sub(&block->inside, 1, __ATOMIC_SEQ_CST);
+}
 
-	if (block->spawned || block->queued)
-		return;
-	if (phase == PHASE_DONE || phase == PHASE_REFUSED)
-		leave(block);
+/* From READY to CLAIMED, by one only; and on to RUNNING unless the tool has taken it back. */
+static int claim(struct request_block *block)
+{
+	uint32_t ready = PHASE_READY;
+
+	if (!__atomic_compare_exchange_n(&block->phase, &ready, PHASE_CLAIMED, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return 0;
+	if (load(&block->cancel)) {
+		store(&block->phase, PHASE_CANCELLED);
+		return 0;
+	}
+	return 1;
 }
 
 static enum request_refusal interpreter_state(const struct request_block *block)
@@ -148,22 +148,20 @@ static void python_run_aside(struct request_block *block)
 	FN(block, PyErr_Restore)(type, value, traceback);
 }
 
-/* The GIL is held. Starts our code unless the tool took it back. */
+/* The GIL is held. Starts our code, unless somebody did or the tool took it back. */
 static void start(struct request_block *block)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 
-	block->ident = FN(block, PyThread_get_thread_ident)();
-	block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
-	phase_set(block, PHASE_RUNNING);
-	if (cancelled(block)) {
-		refuse(block, REFUSAL_CANCELLED);
-	} else {
+	if (claim(block)) {
+		block->ident = FN(block, PyThread_get_thread_ident)();
+		block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 		block->started_ns = raw_now();
+		store(&block->phase, PHASE_RUNNING);
 		python_run_aside(block);
 		block->ended_ns = raw_now();
-		phase_set(block, PHASE_DONE);
+		store(&block->phase, PHASE_DONE);
 	}
 	*error_number = saved;
 }
@@ -177,27 +175,27 @@ static void take_and_start(struct request_block *block)
 
 	if (why == REFUSAL_NONE && FN(block, PyGILState_Check)())
 		why = REFUSAL_HOLDS_GIL;
-	if (why == REFUSAL_NONE && cancelled(block))
-		why = REFUSAL_CANCELLED;
-	if (why != REFUSAL_NONE) {
-		refuse(block, why);
-	} else {
-		PyGILState_STATE state;
+	if (why == REFUSAL_NONE && load(&block->phase) == PHASE_READY && !load(&block->cancel)) {
+		PyGILState_STATE state = FN(block, PyGILState_Ensure)();
 
-		phase_set(block, PHASE_WAITING);
-		state = FN(block, PyGILState_Ensure)();
 		start(block);
 		FN(block, PyGILState_Release)(state);
 	}
+	if (why != REFUSAL_NONE)
+		store(&block->refusal, why);
 	*error_number = saved;
+}
+
+static int forked(const struct request_block *block)
+{
+	return (uint32_t)raw_syscall(RAW_GETPID, 0, 0, 0, 0) != block->pid;
 }
 
 void stub_parked(struct request_block *block)
 {
+	arrive(block);
 	block->entered_ns = raw_now();
-	if ((uint32_t)raw_syscall(RAW_GETPID, 0, 0, 0, 0) != block->pid)
-		refuse(block, REFUSAL_FORKED);
-	else
+	if (!forked(block))
 		take_and_start(block);
 }
 
@@ -208,28 +206,32 @@ static int pending(void *arg)
 	uint64_t all = ~UINT64_C(0);
 	enum request_refusal why;
 
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&block->mask, 8);
-	why = interpreter_state(block);
-	if ((uint32_t)raw_syscall(RAW_GETPID, 0, 0, 0, 0) != block->pid)
-		why = REFUSAL_FORKED;
-	if (why != REFUSAL_NONE)
-		refuse(block, why);
-	else
-		start(block);
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->mask, 0, 8);
-	leave(block);
+	if (!forked(block)) {
+		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&block->mask, 8);
+		why = interpreter_state(block);
+		if (why == REFUSAL_NONE)
+			start(block);
+		else
+			store(&block->refusal, why);
+		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->mask, 0, 8);
+	}
+	store(&block->queued, 0);
 	return 0;
 }
 
 void stub_queue(struct request_block *block)
 {
+	int *error_number = ((int *(*)(void))block->py.errno_location)();
+	int saved = *error_number;
+
+	arrive(block);
 	block->entered_ns = raw_now();
-	block->queued = 1;
-	phase_set(block, PHASE_QUEUED);
+	store(&block->queued, 1);
 	if (FN(block, Py_AddPendingCall)(pending, block) != 0) {
-		block->queued = 0;
-		refuse(block, REFUSAL_QUEUE_FULL);
+		store(&block->queued, 0);
+		store(&block->refusal, REFUSAL_QUEUE_FULL);
 	}
+	*error_number = saved;
 }
 
 static void *spawned(void *arg)
@@ -240,8 +242,9 @@ static void *spawned(void *arg)
 
 	(void)detach(self());
 	block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
-	take_and_start(block);
-	leave(block);
+	if (!forked(block))
+		take_and_start(block);
+	store(&block->spawned, 0);
 	return NULL;
 }
 
@@ -249,15 +252,18 @@ void stub_spawn(struct request_block *block)
 {
 	int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
 		(int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))block->py.pthread_create;
+	int *error_number = ((int *(*)(void))block->py.errno_location)();
+	int saved = *error_number;
 	pthread_t thread;
 
+	arrive(block);
 	block->entered_ns = raw_now();
-	block->spawned = 1;
-	phase_set(block, PHASE_QUEUED);
+	store(&block->spawned, 1);
 	if (create(&thread, NULL, spawned, block) != 0) {
-		block->spawned = 0;
-		refuse(block, REFUSAL_NO_THREAD);
+		store(&block->spawned, 0);
+		store(&block->refusal, REFUSAL_NO_THREAD);
 	}
+	*error_number = saved;
 }
 
 /* The work time-out has passed: raise KeyboardInterrupt in our code, from a thread that may hold the GIL or not. */
@@ -268,9 +274,10 @@ void stub_interrupt(struct request_block *block)
 	int held = FN(block, PyGILState_Check)();
 	PyGILState_STATE state = PyGILState_UNLOCKED;
 
+	arrive(block);
 	if (!held)
 		state = FN(block, PyGILState_Ensure)();
-	if (__atomic_load_n(&block->phase, __ATOMIC_SEQ_CST) == PHASE_RUNNING) {
+	if (load(&block->phase) == PHASE_RUNNING) {
 		block->interrupted++;
 		(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, *(PyObject **)block->py.PyExc_KeyboardInterrupt);
 	}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "block.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../payload/embed.h"
+#include "util.h"
+
+#define ANSWER_DEFAULT (8u << 20)
+#define PAGE 4096u
+
+/*
+ * The line for PyRun_SimpleString. It runs in __main__, so it binds no name there, and reaches everything through
+ * __import__: the program may have names like exec and bytes of its own.
+ */
+static const char line_format[] =
+	"(lambda b, s: (lambda v: b.exec(b.compile(b.bytes(v[%llu:%llu]), '<mr-attach>', 'exec'), "
+	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v}))(s.__dict__.pop('mr-attach')))"
+	"(__import__('builtins'), __import__('sys'))\n";
+
+struct layout {
+	uint64_t code, boot, input, package, answer, end;
+	uint64_t answer_max;
+};
+
+static uint64_t length(const unsigned char *from, const unsigned char *to)
+{
+	return (uint64_t)(to - from);
+}
+
+static struct layout layout_of(const struct mr_request *request)
+{
+	struct layout l = { .code = round_up(sizeof(struct request_block), 64) };
+
+	l.boot = l.code + 512;
+	l.input = l.boot + length(payload_boot, payload_boot_end);
+	l.package = l.input + request->input_size;
+	l.answer = l.package + (request->engine ? length(payload_package, payload_package_end) : 0);
+	l.answer = round_up(l.answer, PAGE);
+	l.answer_max = request->answer_max ? request->answer_max : ANSWER_DEFAULT;
+	l.end = round_up(l.answer + l.answer_max, PAGE);
+	return l;
+}
+
+uint64_t block_size(const struct mr_request *request)
+{
+	return layout_of(request).end;
+}
+
+static void head_fill(struct mr_target *target, const struct region *region, const struct mr_request *request,
+		      const struct layout *l, struct request_block *head)
+{
+	*head = (struct request_block){
+		.magic = REQUEST_MAGIC,
+		.version = REQUEST_VERSION,
+		.pid = (uint32_t)target->facts.ns_pid,
+		.size = region->size,
+		.phase = PHASE_READY,
+		.xstate_size = round_up(cpu_xstate_size(), 64),
+		.input_off = l->input,
+		.input_len = request->input_size,
+		.package_off = l->package,
+		.package_len = request->engine ? length(payload_package, payload_package_end) : 0,
+		.answer_off = l->answer,
+		.answer_max = l->answer_max,
+		.code_off = l->code,
+		.py = target->python.calls,
+	};
+}
+
+static int failed(struct mr_target *target, int r, struct mr_error *err)
+{
+	if (target_alive(target, err) < 0)
+		return -(int)MR_E_ENDED;
+	return mr_fail(err, MR_E_BUG, -r, "writing into the region");
+}
+
+/* One buffer, one write; the answer's room stays untouched, so no page of it exists before something is written there. */
+int block_write(struct mr_target *target, const struct region *region, const struct mr_request *request,
+		struct mr_error *err)
+{
+	struct layout l = layout_of(request);
+	_cleanup_free_ uint8_t *bytes = calloc(1, l.answer);
+	struct request_block head;
+	int r;
+
+	if (!bytes)
+		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the request");
+	head_fill(target, region, request, &l, &head);
+	memcpy(bytes, &head, sizeof(head));
+	(void)snprintf((char *)bytes + l.code, l.boot - l.code, line_format, (unsigned long long)l.boot,
+		       (unsigned long long)l.input);
+	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
+	memcpy(bytes + l.input, request->input, request->input_size);
+	memcpy(bytes + l.package, payload_package, head.package_len);
+	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
+	if (r == 0)
+		r = memory_write(&target->memory, region_block(region), bytes, l.answer);
+	return r < 0 ? failed(target, r, err) : 0;
+}
+
+int block_read(struct mr_target *target, const struct region *region, struct request_block *ret, struct mr_error *err)
+{
+	int r = memory_read(&target->memory, region_block(region), ret, sizeof(*ret));
+
+	return r < 0 ? failed(target, r, err) : 0;
+}
+
+int block_set(struct mr_target *target, const struct region *region, size_t offset, const void *value, size_t size,
+	      struct mr_error *err)
+{
+	int r = memory_write(&target->memory, region_block(region) + offset, value, size);
+
+	return r < 0 ? failed(target, r, err) : 0;
+}
+
+int block_answer(struct mr_target *target, const struct region *region, const struct mr_request *request,
+		 const struct request_block *block, struct mr_answer *ret, struct mr_error *err)
+{
+	struct layout l = layout_of(request);
+	uint64_t size = block->answer_len < l.answer_max ? block->answer_len : l.answer_max;
+	int r;
+
+	ret->text = malloc(size + 1);
+	if (!ret->text)
+		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the answer");
+	r = memory_read(&target->memory, region_block(region) + l.answer, ret->text, size);
+	if (r < 0)
+		return failed(target, r, err);
+	ret->text[size] = 0;
+	ret->size = size;
+	return 0;
+}
+
+void mr_answer_free(struct mr_answer *answer)
+{
+	free(answer->text);
+	*answer = (struct mr_answer){ 0 };
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "delivery.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "../payload/embed.h"
+#include "util.h"
+
+bool delivery_cancelled(const struct delivery *d)
+{
+	return d->request->cancel && *d->request->cancel;
+}
+
+void delivery_tell(struct delivery *d, const char *text)
+{
+	uint64_t now = now_ns();
+
+	if (!d->request->progress || now - d->begun_ns < NS_PER_S || now - d->told_ns < NS_PER_S)
+		return;
+	d->told_ns = now;
+	d->request->progress(d->request->progress_data, text);
+}
+
+int delivery_read(struct delivery *d, struct mr_error *err)
+{
+	return block_read(d->target, &d->region, &d->head, err);
+}
+
+/* sent is counted up before the thread goes, so that a thread on its way can be told from one that never left. */
+int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
+{
+	struct stage_frame *frame = &d->visit.frame.frame;
+	int r;
+
+	visit_frame(&d->visit);
+	frame->target = d->region.at + entry;
+	frame->arg = region_block(&d->region);
+	r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
+	if (r == 0 && entry != STUB_INTERRUPT) {
+		r = BLOCK_SET(d->target, &d->region, mask, d->visit.thread.mask, err);
+		if (r == 0)
+			r = BLOCK_SET(d->target, &d->region, thread, (uint64_t)d->visit.thread.tid, err);
+	}
+	if (r == 0)
+		r = visit_redirect(&d->visit, err);
+	if (r == 0)
+		d->sent++;
+	return r;
+}
+
+/* Where the thread was at the last look, in words. */
+void delivery_where(struct delivery *d)
+{
+	const struct scene *scene = &d->visit.scene;
+	char path[PATH_MAX] = "code of no file";
+	const char *name = path;
+
+	if (!d->visit.looked)
+		return;
+	if (d->visit.parked && d->visit.wait_name) {
+		(void)snprintf(d->answer->where, sizeof(d->answer->where), "waiting in %s", d->visit.wait_name);
+		return;
+	}
+	for (size_t i = 0; i < scene->stack.count; i++) {
+		struct image *image = scene->stack.frame[i].image;
+
+		if (interpreter_role(&d->target->python, image) == ROLE_LIBC && i + 1 < scene->stack.count)
+			continue;
+		if (image && image->map->path && map_path(image->map, path, sizeof(path)) == 0)
+			name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+		break;
+	}
+	(void)snprintf(d->answer->where, sizeof(d->answer->where), "in %.200s", name);
+}
+
+/*
+ * One mr-attach at a time in a process: the lock lies on /proc/PID/mem, which only those can open who may attach anyway,
+ * and goes with the one who holds it.
+ */
+static int lock_take(struct delivery *d, struct mr_error *err)
+{
+	struct memory *memory = &d->target->memory;
+	char path[64];
+
+	if (memory->fd < 0) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)d->target->pid);
+		memory->fd = open(path, O_RDWR | O_CLOEXEC);
+		if (memory->fd < 0)
+			return mr_fail(err, errno == ENOENT || errno == ESRCH ? MR_E_ENDED : MR_E_NOT_PERMITTED, errno,
+				       "opening the memory of process %d", (int)d->target->pid);
+	}
+	while (flock(memory->fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return mr_fail(err, MR_E_BUG, errno, "locking");
+		if (delivery_cancelled(d))
+			return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
+		if (now_ns() > d->start_limit_ns)
+			return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)d->target->pid);
+		delivery_tell(d, "waiting for another mr-attach to end its work there");
+		sleep_ns(2 * NS_PER_MS);
+	}
+	return 0;
+}
+
+static void timing_take(struct delivery *d)
+{
+	struct mr_timing *t = &d->answer->timing;
+	const struct request_block *head = &d->head;
+
+	t->total = (now_ns() - d->begun_ns) / 1000;
+	if (!d->answer->started)
+		return;
+	if (head->started_ns > d->sent_ns)
+		t->queued = (head->started_ns - d->sent_ns) / 1000;
+	if (head->ended_ns > head->started_ns)
+		t->ran = (head->ended_ns - head->started_ns) / 1000;
+}
+
+static int deliver(struct delivery *d, struct mr_error *err)
+{
+	int r = delivery_setup(d, err);
+
+	if (r == 0)
+		r = delivery_start(d, err);
+	if (r == 0)
+		r = delivery_finish(d, err);
+	return r;
+}
+
+int mr_run(struct mr_target *target, const struct mr_request *request, struct mr_answer *ret, struct mr_error *err)
+{
+	struct delivery d = { .target = target, .request = request, .answer = ret, .begun_ns = now_ns() };
+	int r;
+
+	*ret = (struct mr_answer){ 0 };
+	d.start_limit_ns = request->start_timeout > 0 ? d.begun_ns + (uint64_t)(request->start_timeout * 1e9) : UINT64_MAX;
+	if (target->python.facts.remote_debug_off && !request->force)
+		return mr_fail(err, MR_E_POLICY, 0, "PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug");
+	if (!cpu_xstate_size() || cpu_xstate_size() > XSTATE_MAX)
+		return mr_fail(err, MR_E_BUG, 0, "this processor's extended state cannot be saved");
+	r = lock_take(&d, err);
+	if (r < 0)
+		return r;
+	r = deliver(&d, err);
+	if (d.region.mapped)
+		delivery_cleanup(&d);
+	visit_end(&d.visit);
+	timing_take(&d);
+	(void)flock(target->memory.fd, LOCK_UN);
+	return r;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * While our Python code runs: wait for its end, from outside; interrupt it when its time is over.
+ */
+#include "../payload/embed.h"
+#include "delivery.h"
+#include "util.h"
+
+#define INTERRUPT_EVERY (100 * NS_PER_MS)
+#define GRACE (2 * NS_PER_S)
+
+static enum mr_delivery way_of(const struct delivery *d)
+{
+	if ((pid_t)d->head.thread != d->target->facts.ns_pid)
+		return MR_OWN_THREAD;
+	return d->head.queued ? MR_PENDING_MAIN : MR_PARKED_MAIN;
+}
+
+/*
+ * Raises KeyboardInterrupt in our code. PyThreadState_SetAsyncExc needs the GIL and takes a lock of the interpreter, so
+ * the same moments serve as for a start: parked, or where no frame can hold such a lock.
+ */
+static void interrupt(struct delivery *d)
+{
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	(void)BLOCK_SET(d->target, &d->region, interrupt, 1, &ignored);
+	if (visit_begin(&d->visit, d->target, d->target->pid, now_ns() + INTERRUPT_EVERY, &d->answer->timing, &ignored) == 0) {
+		visit_look(&d->visit, SCENE_DEPTH);
+		if (!visit_on_its_way(&d->visit, NULL) && visit_room(&d->visit, 64u << 10) &&
+		    (d->visit.parked || moment_queue(&d->visit.scene)))
+			(void)delivery_send(d, STUB_INTERRUPT, &ignored);
+		delivery_where(d);
+	}
+	visit_end(&d->visit);
+}
+
+int delivery_finish(struct delivery *d, struct mr_error *err)
+{
+	uint64_t began = now_ns(), limit = UINT64_MAX, next = 0, pause = 20000;
+	bool interrupted = false;
+
+	if (d->request->work_timeout > 0)
+		limit = began + (uint64_t)(d->request->work_timeout * 1e9);
+	d->answer->delivery = way_of(d);
+	while (d->head.phase != PHASE_DONE) {
+		uint64_t now = now_ns();
+		int r;
+
+		if (!interrupted && (now > limit || delivery_cancelled(d))) {
+			interrupted = true;
+			limit = now < limit ? now : limit;
+		}
+		if (interrupted && now > limit + GRACE)
+			return mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_WORK_TIMEOUT, 0,
+				       "thread %d still runs it%s%s", (int)d->head.thread, d->answer->where[0] ? ": " : "",
+				       d->answer->where);
+		if (interrupted && now >= next) {
+			interrupt(d);
+			next = now_ns() + INTERRUPT_EVERY;
+		}
+		delivery_tell(d, "the work goes on");
+		sleep_ns(pause);
+		pause = pause < NS_PER_MS ? pause + pause / 4 : NS_PER_MS;
+		r = delivery_read(d, err);
+		if (r < 0)
+			return r;
+	}
+	d->answer->ended = true;
+	return block_answer(d->target, &d->region, d->request, &d->head, d->answer, err);
+}

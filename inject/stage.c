@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The bytes that are placed end in a trailer, so that another version of mr-attach steps over them and places its own:
+ * a thread may still be on its way through the old ones.
+ */
+#include "stage.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../payload/embed.h"
+#include "util.h"
+
+#define HOLE_PAGE 4096u
+#define TRAILER_MAGIC UINT64_C(0x006567617473726d) /* "mrstage" */
+
+struct trailer {
+	uint64_t magic, size;
+};
+
+static size_t stage_size(void)
+{
+	return round_up((uint64_t)(payload_stage_end - payload_stage), 16) + sizeof(struct trailer);
+}
+
+static void stage_bytes(uint8_t *ret)
+{
+	struct trailer trailer = { TRAILER_MAGIC, stage_size() };
+
+	memset(ret, 0, stage_size());
+	memcpy(ret, payload_stage, (size_t)(payload_stage_end - payload_stage));
+	memcpy(ret + stage_size() - sizeof(trailer), &trailer, sizeof(trailer));
+}
+
+/* From the end of the page: over stages that are there already, ours among them; then there must be zeros. */
+static bool hole_find(const uint8_t *page, const uint8_t *wanted, size_t size, size_t *ret, bool *there)
+{
+	size_t end = HOLE_PAGE;
+
+	for (;;) {
+		struct trailer trailer;
+
+		memcpy(&trailer, page + end - sizeof(trailer), sizeof(trailer));
+		if (trailer.magic != TRAILER_MAGIC || trailer.size > end || trailer.size < sizeof(trailer))
+			break;
+		if (trailer.size == size && memcmp(page + end - size, wanted, size) == 0) {
+			*ret = end - size;
+			*there = true;
+			return true;
+		}
+		end -= trailer.size;
+		if (end < HOLE_PAGE / 4)
+			return false;
+	}
+	for (size_t i = end < size + 16 ? 0 : end - size - 16; i < end; i++)
+		if (page[i] || end < size + 16)
+			return false;
+	*ret = end - size;
+	*there = false;
+	return true;
+}
+
+static int write_and_check(struct mr_target *target, const struct thread *holder, uint64_t at, const uint8_t *bytes,
+			   size_t size)
+{
+	uint8_t back[2048];
+
+	if (memory_force(&target->memory, at, bytes, size) < 0 &&
+	    (!holder || thread_poke(holder, at, bytes, size) < 0))
+		return -1;
+	if (size > sizeof(back) || memory_read(&target->memory, at, back, size) < 0)
+		return -1;
+	return memcmp(back, bytes, size) == 0 ? 0 : -1;
+}
+
+static bool place_in(struct mr_target *target, const struct thread *holder, const struct mr_map *map)
+{
+	uint8_t page[HOLE_PAGE], bytes[2048];
+	uint64_t at = map->end - HOLE_PAGE;
+	size_t offset = 0, size = stage_size();
+	bool there = false;
+
+	if (size > sizeof(bytes) || strncmp(map->perms, "r-xp", 4) != 0)
+		return false;
+	stage_bytes(bytes);
+	if (memory_read(&target->memory, at, page, sizeof(page)) < 0 ||
+	    !hole_find(page, bytes, size, &offset, &there))
+		return false;
+	if (!there && write_and_check(target, holder, at + offset, bytes, size) < 0)
+		return false;
+	target->stage = at + offset;
+	return true;
+}
+
+/* The vdso, which every process has to itself; else the zero padding behind the code of any file. */
+int stage_place(struct mr_target *target, const struct thread *holder, struct mr_error *err)
+{
+	for (size_t i = 0; !target->stage && i < target->maps.count; i++)
+		if (map_path_is(&target->maps.map[i], "[vdso]"))
+			(void)place_in(target, holder, &target->maps.map[i]);
+	for (size_t i = 0; !target->stage && i < target->maps.count; i++)
+		if (target->maps.map[i].inode)
+			(void)place_in(target, holder, &target->maps.map[i]);
+	if (target->stage)
+		return 0;
+	if (!holder)
+		return -(int)MR_E_NO_SAFE_POINT;
+	return mr_fail(err, MR_E_BUG, 0, "no code page of process %d has room for the way in", (int)target->pid);
+}
+
+bool stage_holds(const struct mr_target *target, uint64_t pc)
+{
+	return target->stage && pc >= target->stage && pc < target->stage + stage_size();
+}

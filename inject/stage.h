@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Where the stage lies in the tracee: in a hole of a code page, first choice the zero tail of the vdso's last page.
+ */
+#ifndef MR_STAGE_H
+#define MR_STAGE_H
+
+#include "target.h"
+
+/*
+ * Sees to it that the stage is there; sets target->stage. Needs no stop (a private page becomes a copy; nothing that
+ * anybody executes is touched), or a held thread where the kernel refuses forced writes: then returns -MR_E_NO_SAFE_POINT
+ * for holder NULL. Errors: BUG.
+ */
+int stage_place(struct mr_target *target, const struct thread *holder, struct mr_error *err);
+
+bool stage_holds(const struct mr_target *target, uint64_t pc);
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Until our Python code runs: the main thread where it waits, or through CPython's queue of pending calls where it runs;
+ * and after a while another thread. The first entry that gets there claims the request, so they need not be taken back.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../payload/embed.h"
+#include "delivery.h"
+#include "util.h"
+
+#define OTHER_AFTER (200 * NS_PER_MS)
+#define LOOK_AGAIN (50 * NS_PER_MS)
+#define STACK_FOR_PYTHON (128u << 10)
+
+struct starter {
+	struct delivery *d;
+	uint64_t next_look_ns, other_ns, pause;
+	bool queued, spawned, in_flight;
+};
+
+static bool terminal(struct starter *s, struct mr_error *err)
+{
+	switch (s->d->head.refusal) {
+	case REFUSAL_FINALIZING:
+		(void)mr_fail(err, MR_E_FINALIZING, 0, "process %d", (int)s->d->target->pid);
+		return true;
+	case REFUSAL_INTERPRETERS:
+		(void)mr_fail(err, MR_E_INTERPRETERS, 0, "process %d", (int)s->d->target->pid);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The main thread is held. Sends it off if this is a moment for it. */
+static int main_try(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+
+	visit_look(&d->visit, SCENE_DEPTH);
+	d->looks++;
+	if (!visit_room(&d->visit, STACK_FOR_PYTHON) || visit_on_its_way(&d->visit, &d->region))
+		return 0;
+	if (d->visit.parked) {
+		s->in_flight = true;
+		d->sent_ns = now_ns();
+		return delivery_send(d, STUB_PARKED, err);
+	}
+	if (!s->queued && moment_queue(&d->visit.scene)) {
+		s->queued = true;
+		d->sent_ns = now_ns();
+		return delivery_send(d, STUB_QUEUE, err);
+	}
+	return 0;
+}
+
+static int visit_main(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+	struct mr_error local = MR_ERROR_INIT;
+	int r = visit_begin(&d->visit, d->target, d->target->pid, now_ns() + LOOK_AGAIN, &d->answer->timing, &local);
+
+	if (r == 0)
+		r = main_try(s, &local);
+	visit_end(&d->visit);
+	if (r < 0 && local.code != MR_E_NO_SAFE_POINT) {
+		*err = local;
+		return r;
+	}
+	return 0;
+}
+
+/* Another thread is held: parked Python code runs there; else it may start a thread for us. */
+static int other_try(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+
+	visit_look(&d->visit, SCENE_DEPTH);
+	if (visit_room(&d->visit, STACK_FOR_PYTHON) && d->visit.parked && d->visit.thread.tid != d->target->pid) {
+		s->in_flight = true;
+		d->sent_ns = now_ns();
+		return delivery_send(d, STUB_PARKED, err);
+	}
+	visit_look(&d->visit, UNWIND_FRAMES_MAX);
+	if (!s->spawned && d->target->python.calls.pthread_create && visit_room(&d->visit, STACK_FOR_PYTHON / 4) &&
+	    moment_spawn(&d->visit.scene)) {
+		s->spawned = true;
+		d->sent_ns = now_ns();
+		return delivery_send(d, STUB_SPAWN, err);
+	}
+	return 0;
+}
+
+static int visit_other(struct starter *s, pid_t tid, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+	struct mr_error local = MR_ERROR_INIT;
+	int r = visit_begin(&d->visit, d->target, tid, now_ns() + LOOK_AGAIN, &d->answer->timing, &local);
+
+	if (r == 0)
+		r = other_try(s, &local);
+	visit_end(&d->visit);
+	if (d->visit.thread.seized)
+		thread_abandon(&d->visit.thread, now_ns() + LOOK_AGAIN);
+	if (r < 0 && local.code != MR_E_NO_SAFE_POINT && !(local.code == MR_E_ENDED && tid != d->target->pid)) {
+		*err = local;
+		return r;
+	}
+	return 0;
+}
+
+/* The main thread first: a thread that it starts is a thread of its own anyhow. A few threads in one go, no more. */
+static int visit_others(struct starter *s, struct mr_error *err)
+{
+	char path[64];
+	DIR *dir;
+	struct dirent *entry;
+	int r = visit_other(s, s->d->target->pid, err), left = 16;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task", (int)s->d->target->pid);
+	dir = r == 0 && !s->in_flight && !s->spawned ? opendir(path) : NULL;
+	while (dir && r == 0 && !s->in_flight && !s->spawned && left > 0 && (entry = readdir(dir))) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid > 0 && tid != s->d->target->pid) {
+			r = visit_other(s, tid, err);
+			left--;
+		}
+	}
+	if (dir)
+		(void)closedir(dir);
+	return r;
+}
+
+static bool may_use_others(const struct starter *s)
+{
+	const struct delivery *d = s->d;
+	uint64_t now = now_ns();
+
+	if (d->request->thread == MR_THREAD_MAIN || s->spawned || now < s->other_ns)
+		return false;
+	/* 3.6 makes its GIL when the first thread is started from Python; before, two threads would not exclude each other. */
+	return d->target->python.facts.minor > 6 || d->target->facts.threads > 1;
+}
+
+/* Looks at once, and then ever more seldom: each look is a stop. */
+static int look(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+	int r = 0;
+
+	if (d->head.refusal) {
+		r = BLOCK_SET(d->target, &d->region, refusal, 0, err);
+		if (d->head.refusal == REFUSAL_QUEUE_FULL)
+			s->queued = false;
+		if (d->head.refusal == REFUSAL_NO_THREAD)
+			s->spawned = false;
+	}
+	s->in_flight = d->head.sent != d->head.arrived || d->head.inside;
+	if (r < 0 || s->in_flight)
+		return r;
+	if (d->request->thread != MR_THREAD_ANY || now_ns() < s->other_ns)
+		r = visit_main(s, err);
+	if (r == 0 && !s->in_flight && may_use_others(s))
+		r = visit_others(s, err);
+	s->pause = s->pause < LOOK_AGAIN ? s->pause * 2 : LOOK_AGAIN;
+	s->next_look_ns = now_ns() + (s->queued || s->spawned ? LOOK_AGAIN : s->pause);
+	return r;
+}
+
+/*
+ * Takes the request back. We write cancel and then look: a claim made before that has seen no cancel and runs, one made
+ * later sees it. A claim just made is decided in a moment.
+ */
+static int take_back(struct starter *s, enum mr_code code, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+	int r = BLOCK_SET(d->target, &d->region, cancel, 1, err);
+
+	while (r == 0) {
+		r = delivery_read(d, err);
+		if (r < 0 || d->head.phase != PHASE_CLAIMED)
+			break;
+		sleep_ns(20000);
+	}
+	if (r < 0 || d->head.phase >= PHASE_RUNNING)
+		return r;
+	delivery_where(d);
+	if (d->head.refusal == REFUSAL_STARTING)
+		return mr_fail(err, MR_E_STARTING, 0, "process %d", (int)d->target->pid);
+	return mr_fail(err, code, 0, "%s%s", code == MR_E_CANCELLED ? "nothing ran; " : "the main thread was ",
+		       code == MR_E_CANCELLED ? "nothing will" : d->answer->where[0] ? d->answer->where : "not seen");
+}
+
+int delivery_start(struct delivery *d, struct mr_error *err)
+{
+	struct starter s = { .d = d, .pause = 200000, .other_ns = d->begun_ns + OTHER_AFTER };
+	uint64_t pause = 20000;
+	int r;
+
+	if (d->request->thread == MR_THREAD_ANY)
+		s.other_ns = 0;
+	for (;;) {
+		r = delivery_read(d, err);
+		if (r < 0)
+			return r;
+		if (d->head.phase >= PHASE_RUNNING)
+			break;
+		if (terminal(&s, err)) {
+			(void)BLOCK_SET(d->target, &d->region, cancel, 1, NULL);
+			return -(int)err->code;
+		}
+		if (delivery_cancelled(d) || now_ns() > d->start_limit_ns) {
+			r = take_back(&s, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, err);
+			if (r < 0)
+				return r;
+			break;
+		}
+		if (now_ns() >= s.next_look_ns) {
+			r = look(&s, err);
+			if (r < 0)
+				return r;
+			pause = 20000;
+		}
+		delivery_tell(d, "waiting for a safe point");
+		sleep_ns(pause);
+		pause = pause < 2 * NS_PER_MS ? pause + pause / 2 : pause;
+	}
+	d->answer->started = true;
+	return 0;
+}

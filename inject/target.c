@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "util.h"
+
+const char *mr_delivery_name(enum mr_delivery delivery)
+{
+	static const char *const names[] = { NULL, "parked-main", "pending-main", "own-thread" };
+
+	return (unsigned int)delivery < ARRAY_LEN(names) ? names[delivery] : NULL;
+}
+
+const struct mr_facts *mr_target_facts(const struct mr_target *target)
+{
+	return &target->facts;
+}
+
+const struct mr_python *mr_target_python(const struct mr_target *target)
+{
+	return &target->python.facts;
+}
+
+static void maps_drop(struct mr_target *target)
+{
+	unwinder_free(target->unwinder);
+	target->unwinder = NULL;
+	images_free(&target->images);
+	maps_free(&target->maps);
+	free(target->maps_text);
+	target->maps_text = NULL;
+}
+
+static int maps_load(struct mr_target *target, struct mr_error *err)
+{
+	size_t size;
+	int r = proc_read(target->pid, "maps", &target->maps_text, &size);
+
+	if (r == 0)
+		r = maps_parse(target->maps_text, size, &target->maps);
+	if (r == 0)
+		r = images_find(&target->maps, target->pid, &target->images);
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT || r == -ESRCH)
+		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
+	if (r == -EACCES || r == -EPERM)
+		return mr_fail(err, MR_E_NOT_PERMITTED, -r, "reading its memory map");
+	return mr_fail(err, r == -ENOMEM ? MR_E_MEMORY : MR_E_BUG, -r, "reading its memory map");
+}
+
+/* Old images would point into the old text, so the interpreter's are looked up again by address. */
+int target_refresh(struct mr_target *target, struct mr_error *err)
+{
+	uint64_t python = target->python.image->start;
+	uint64_t libc = target->python.libc ? target->python.libc->start : 0;
+	int r;
+
+	maps_drop(target);
+	r = maps_load(target, err);
+	if (r < 0)
+		return r;
+	target->python.image = images_at(&target->images, python);
+	target->python.libc = libc ? images_at(&target->images, libc) : NULL;
+	if (!target->python.image)
+		return mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)target->pid);
+	target->unwinder = unwinder_new(&target->images);
+	return target->unwinder ? 0 : mr_fail(err, MR_E_MEMORY, 0, "unwinder");
+}
+
+int target_alive(struct mr_target *target, struct mr_error *err)
+{
+	struct mr_facts facts;
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	if (mr_look(target->pid, &facts, &ignored) < 0 || facts.start_time != target->facts.start_time ||
+	    facts.state == 'Z' || facts.state == 'X')
+		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
+	return 0;
+}
+
+/* Words in a NUL-separated list such as /proc/PID/cmdline and environ. */
+static bool list_has(pid_t pid, const char *file, const char *first, const char *second)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size = 0;
+
+	if (proc_read(pid, file, &text, &size) < 0)
+		return false;
+	for (size_t at = 0; at < size; at += strlen(text + at) + 1) {
+		const char *word = text + at, *next = word + strlen(word) + 1;
+		size_t n = strlen(first);
+
+		if (strncmp(word, first, n) != 0)
+			continue;
+		if (!second)
+			return word[n] != 0;
+		if (strcmp(word + n, second) == 0 || (!word[n] && next < text + size && strcmp(next, second) == 0))
+			return true;
+	}
+	return false;
+}
+
+static int refuse(const struct mr_facts *facts, struct mr_error *err)
+{
+	if (facts->kernel_thread)
+		return mr_fail(err, MR_E_KERNEL_THREAD, 0, "%s", facts->comm);
+	if (facts->state == 'Z' || facts->state == 'X')
+		return mr_fail(err, MR_E_ZOMBIE, 0, "process %d (%s)", (int)facts->pid, facts->comm);
+	if (facts->state == 'T')
+		return mr_fail(err, MR_E_STOPPED, 0, "process %d (%s)", (int)facts->pid, facts->comm);
+	if (facts->tracer)
+		return mr_fail(err, MR_E_TRACED, 0, "%s (pid %d)", facts->tracer_comm, (int)facts->tracer);
+	if (facts->shadow_stack)
+		return mr_fail(err, MR_E_SHADOW_STACK, 0, "process %d (%s)", (int)facts->pid, facts->comm);
+	return 0;
+}
+
+static int open_process(struct mr_target *target, struct mr_error *err)
+{
+	int r = mr_look(target->pid, &target->facts, err);
+
+	if (r == 0)
+		r = refuse(&target->facts, err);
+	if (r < 0)
+		return r;
+	target->pidfd = (int)syscall(SYS_pidfd_open, target->pid, 0);
+	r = maps_load(target, err);
+	if (r == 0)
+		r = interpreter_find(&target->images, &target->facts, &target->python, err);
+	if (r == 0) {
+		target->unwinder = unwinder_new(&target->images);
+		if (!target->unwinder)
+			r = mr_fail(err, MR_E_MEMORY, 0, "unwinder");
+	}
+	target->python.facts.remote_debug_off =
+		list_has(target->pid, "cmdline", "-X", "disable-remote-debug") ||
+		list_has(target->pid, "cmdline", "-X", "disable_remote_debug") ||
+		list_has(target->pid, "environ", "PYTHON_DISABLE_REMOTE_DEBUG=", NULL);
+	return r;
+}
+
+int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
+{
+	struct mr_target *target = calloc(1, sizeof(*target));
+	int r;
+
+	*ret = NULL;
+	if (!target)
+		return mr_fail(err, MR_E_MEMORY, ENOMEM, "process %d", (int)pid);
+	target->pid = pid;
+	target->pidfd = -1;
+	target->memory = (struct memory){ pid, -1 };
+	target->images.memory = (struct memory){ pid, -1 };
+	r = open_process(target, err);
+	if (r == 0)
+		r = target_alive(target, err);
+	if (r < 0) {
+		mr_target_close(target);
+		return r;
+	}
+	*ret = target;
+	return 0;
+}
+
+void mr_target_close(struct mr_target *target)
+{
+	if (!target)
+		return;
+	maps_drop(target);
+	memory_close(&target->memory);
+	if (target->pidfd >= 0)
+		(void)close(target->pidfd);
+	free(target);
+}
+
+void target_syscall(const struct mr_target *target, pid_t tid, struct proc_syscall *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char name[64];
+	size_t size = 0;
+
+	*ret = (struct proc_syscall){ .kind = PROC_SYSCALL_RUNNING };
+	(void)snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
+	if (proc_read(target->pid, name, &text, &size) == 0)
+		(void)syscall_parse(text, size, ret);
+}
+
+void target_rehearse(struct mr_target *target, const struct proc_syscall *blocked, struct scene *scene)
+{
+	uint64_t registers[CPU_DWARF_REGS];
+
+	*scene = (struct scene){ .python = &target->python, .images = &target->images, .unwinder = target->unwinder };
+	if (blocked->kind != PROC_SYSCALL_IN)
+		return;
+	scene->call = (struct cpu_call){ .in = true, .nr = blocked->nr };
+	memcpy(scene->call.arg, blocked->arg, sizeof(scene->call.arg));
+	cpu_dwarf_from(blocked->pc, blocked->sp, registers);
+	scene_look(scene, registers, SCENE_DEPTH);
+}
+
+void mr_target_doing(struct mr_target *target, char *ret, size_t size)
+{
+	struct proc_syscall blocked;
+	struct scene scene;
+	const char *name = NULL;
+
+	target_syscall(target, target->pid, &blocked);
+	target_rehearse(target, &blocked, &scene);
+	if (blocked.kind == PROC_SYSCALL_RUNNING)
+		(void)snprintf(ret, size, "running");
+	else if (moment_parked(&scene, &name) && name)
+		(void)snprintf(ret, size, "waiting in %s", name);
+	else if (blocked.kind == PROC_SYSCALL_IN)
+		(void)snprintf(ret, size, "waiting in system call %ld", blocked.nr);
+	else
+		(void)snprintf(ret, size, "waiting");
+}

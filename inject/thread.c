@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include "thread.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include "util.h"
+
+#define EVENT_OF(status) ((unsigned int)(status) >> 16)
+
+/*
+ * The next report of the thread, or 0 when limit_ns passes. A stop is announced by SIGCHLD, which our caller keeps
+ * blocked: so no poll, and none is missed. The cap is for a SIGCHLD that another wait has taken.
+ */
+static int status_wait(pid_t tid, uint64_t limit_ns, int *status)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGCHLD);
+	for (;;) {
+		pid_t r = waitpid(tid, status, __WALL | WNOHANG);
+		uint64_t now = now_ns(), left;
+		struct timespec ts = { 0 };
+
+		if (r != 0)
+			return r < 0 ? -errno : 1;
+		if (now >= limit_ns)
+			return 0;
+		left = limit_ns - now;
+		ts.tv_nsec = (long)(left < 10 * NS_PER_MS ? left : 10 * NS_PER_MS);
+		(void)sigtimedwait(&set, NULL, &ts);
+	}
+}
+
+/*
+ * Waits until the thread is in the stop that PTRACE_INTERRUPT asked for.
+ *  - A signal may be about to be delivered: it goes on its way (PTRACE_CONT with it), our stop comes right after.
+ *  - A group-stop (SIGSTOP and friends) shows as an event stop with that signal: refused, it is let go and stays stopped.
+ */
+static int stop_wait(struct thread *thread, uint64_t limit_ns, struct mr_error *err)
+{
+	for (;;) {
+		int status = 0, r = status_wait(thread->tid, limit_ns, &status);
+
+		if (r == 0)
+			return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d does not stop", (int)thread->tid);
+		if (r < 0 || !WIFSTOPPED(status)) {
+			thread->seized = false;
+			return mr_fail(err, MR_E_ENDED, 0, "thread %d ended", (int)thread->tid);
+		}
+		if (EVENT_OF(status) == PTRACE_EVENT_STOP && WSTOPSIG(status) == SIGTRAP)
+			return 0;
+		if (EVENT_OF(status) == PTRACE_EVENT_STOP) {
+			(void)ptrace(PTRACE_DETACH, thread->tid, 0, 0);
+			thread->seized = false;
+			return mr_fail(err, MR_E_STOPPED, 0, "by %s", sigabbrev_np(WSTOPSIG(status)));
+		}
+		if (ptrace(PTRACE_CONT, thread->tid, 0, WSTOPSIG(status)) < 0 && errno != ESRCH)
+			return mr_fail(err, MR_E_BUG, errno, "PTRACE_CONT");
+	}
+}
+
+static int state_read(struct thread *thread, struct mr_error *err)
+{
+	struct iovec iov = { &thread->regs, sizeof(thread->regs) };
+
+	if (ptrace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &iov) < 0 ||
+	    ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(thread->mask), &thread->mask) < 0)
+		return mr_fail(err, errno == ESRCH ? MR_E_ENDED : MR_E_BUG, errno, "reading the registers of thread %d",
+			       (int)thread->tid);
+	cpu_call(&thread->regs, &thread->call);
+	return 0;
+}
+
+static int seize(struct thread *thread, struct mr_error *err)
+{
+	if (thread->seized)
+		return 0;
+	if (ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0) {
+		if (errno == ESRCH)
+			return mr_fail(err, MR_E_ENDED, 0, "thread %d is gone", (int)thread->tid);
+		return mr_fail(err, MR_E_NOT_PERMITTED, errno, "ptrace of thread %d", (int)thread->tid);
+	}
+	thread->seized = true;
+	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)
+		return mr_fail(err, MR_E_BUG, errno, "PTRACE_INTERRUPT");
+	return 0;
+}
+
+int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_error *err)
+{
+	sigset_t chld, before;
+	int r;
+
+	if (!thread->seized)
+		*thread = (struct thread){ .tid = tid };
+	(void)sigemptyset(&chld);
+	(void)sigaddset(&chld, SIGCHLD);
+	(void)pthread_sigmask(SIG_BLOCK, &chld, &before);
+	thread->asked_ns = now_ns();
+	r = seize(thread, err);
+	if (r == 0)
+		r = stop_wait(thread, limit_ns, err);
+	if (r == 0) {
+		thread->held = true;
+		r = state_read(thread, err);
+	}
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r < 0 && thread->held)
+		(void)thread_release(thread, false);
+	return r;
+}
+
+static int regs_write(struct thread *thread)
+{
+	struct iovec iov = { &thread->regs, sizeof(thread->regs) };
+
+	return ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &iov) < 0 ? -errno : 0;
+}
+
+static uint64_t detach(struct thread *thread)
+{
+	(void)ptrace(PTRACE_DETACH, thread->tid, 0, 0);
+	thread->seized = thread->held = false;
+	return now_ns() - thread->asked_ns;
+}
+
+uint64_t thread_release(struct thread *thread, bool again)
+{
+	if (!thread->held)
+		return 0;
+	if (again) {
+		cpu_call_again(&thread->regs);
+		(void)regs_write(thread);
+	}
+	return detach(thread);
+}
+
+/*
+ * The registers first, the mask second: if the tool dies between the two, the thread goes through the stage with its
+ * signals open, which is harmless; the other way round it would be left with all signals blocked.
+ */
+int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t *ret_ns,
+		    struct mr_error *err)
+{
+	struct cpu_regs before = thread->regs;
+	uint64_t all = ~UINT64_C(0);
+	int r;
+
+	cpu_redirect(&thread->regs, stage, frame->at);
+	r = regs_write(thread);
+	if (r < 0) {
+		thread->regs = before;
+		return mr_fail(err, r == -ESRCH ? MR_E_ENDED : MR_E_BUG, -r, "redirecting thread %d", (int)thread->tid);
+	}
+	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all), &all);
+	*ret_ns = detach(thread);
+	return 0;
+}
+
+int thread_poke(const struct thread *thread, uint64_t at, const void *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += sizeof(long)) {
+		long word;
+
+		errno = 0;
+		word = ptrace(PTRACE_PEEKDATA, thread->tid, at + i, 0);
+		if (errno)
+			return -errno;
+		memcpy(&word, (const char *)from + i, size - i < sizeof(word) ? size - i : sizeof(word));
+		if (ptrace(PTRACE_POKEDATA, thread->tid, at + i, word) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+void thread_abandon(struct thread *thread, uint64_t limit_ns)
+{
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	if (thread->seized && !thread->held && thread_hold(thread, thread->tid, limit_ns, &ignored) < 0)
+		return;
+	(void)thread_release(thread, false);
+}

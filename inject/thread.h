@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One thread, held by ptrace for a moment. The only file that calls ptrace(2).
+ *
+ * SEIZE and INTERRUPT, never ATTACH: no SIGSTOP that could get lost or break a wait (ptrace(2), "Attaching and detaching").
+ * No options are ever set: nothing that kills or stops the tracee when the tool dies.
+ */
+#ifndef MR_THREAD_H
+#define MR_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cpu.h"
+#include "error.h"
+
+struct thread {
+	pid_t tid;
+	bool seized;		/* ours, and perhaps not stopped yet */
+	bool held;		/* stopped; regs, mask and call are valid */
+	uint64_t asked_ns;	/* when it was asked to stop */
+	struct cpu_regs regs;
+	struct cpu_call call;	/* the system call that it is in */
+	uint64_t mask;		/* its signal mask */
+};
+
+/*
+ * Stops the thread and reads its registers and signal mask. Signals that arrive meanwhile are passed on. limit_ns is a
+ * CLOCK_MONOTONIC time. Errors: ENDED, STOPPED (by SIGSTOP: let go again, still stopped), TRACED, NOT_PERMITTED,
+ * NO_SAFE_POINT (did not stop in time, as in an uninterruptible sleep; it stays seized, call again or thread_abandon).
+ */
+int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_error *err);
+
+/*
+ * Lets it go on. With `again`, a call that a mere stop ends with EINTR on this kernel is called again.
+ * Returns the nanoseconds for which it was held.
+ */
+uint64_t thread_release(struct thread *thread, bool again);
+
+/* Sends it to the stage, with all signals blocked, and lets it go. Returns as thread_release, or a negative code. */
+int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t *ret_ns,
+		    struct mr_error *err);
+
+/* Writes a word of a page that is not writable, through ptrace: where /proc/PID/mem refuses. Returns 0 or -errno. */
+int thread_poke(const struct thread *thread, uint64_t at, const void *from, size_t size);
+
+/* For a thread that was asked to stop and has not yet: waits up to limit_ns and lets it go. */
+void thread_abandon(struct thread *thread, uint64_t limit_ns);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#include "visit.h"
+
+#include <string.h>
+
+#include "util.h"
+#include "wait.h"
+
+#define MAIN_STACK_ROOM (UINT64_C(6) << 20)
+
+int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64_t limit_ns, struct mr_timing *timing,
+		struct mr_error *err)
+{
+	struct thread pending = visit->thread;
+	struct proc_syscall blocked;
+	struct scene rehearsal;
+
+	*visit = (struct visit){ .target = target, .timing = timing };
+	if (pending.seized && pending.tid == tid)
+		visit->thread = pending;	/* an earlier visit could not stop it yet */
+	visit->scene = (struct scene){ .python = &target->python, .images = &target->images,
+				       .unwinder = target->unwinder };
+	target_syscall(target, tid, &blocked);
+	target_rehearse(target, &blocked, &rehearsal);
+	visit->python_caller = moment_python_caller(&rehearsal);
+	if (blocked.kind == PROC_SYSCALL_IN && wait_breaks(blocked.nr) && wait_finite(blocked.nr, blocked.arg) &&
+	    !visit->python_caller)
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
+			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
+	return thread_hold(&visit->thread, tid, limit_ns, err);
+}
+
+void visit_look(struct visit *visit, size_t depth)
+{
+	uint64_t registers[CPU_DWARF_REGS];
+
+	cpu_dwarf(&visit->thread.regs, registers);
+	visit->scene.call = visit->thread.call;
+	scene_look(&visit->scene, registers, depth);
+	visit->looked = true;
+	visit->python_caller = moment_python_caller(&visit->scene);
+	visit->parked = moment_parked(&visit->scene, &visit->wait_name);
+}
+
+bool visit_on_its_way(const struct visit *visit, const struct region *region)
+{
+	uint64_t pc = cpu_pc(&visit->thread.regs);
+
+	return stage_holds(visit->target, pc) || (region && region_holds(region, pc));
+}
+
+bool visit_room(const struct visit *visit, uint64_t stack)
+{
+	uint64_t sp = cpu_sp(&visit->thread.regs);
+	const struct mr_map *map = maps_find(&visit->target->maps, sp);
+
+	if (!map)
+		return false;
+	if (map_path_is(map, "[stack]"))	/* grows downwards by itself, up to the limit of 8 MiB or so */
+		return map->end - sp < MAIN_STACK_ROOM || sp - map->start > stack;
+	return sp - map->start > stack;
+}
+
+/* Is the time-out in memory that the thread may write? It may lie in read-only data. */
+static bool writable(const struct mr_target *target, uint64_t at)
+{
+	const struct mr_map *map = maps_find(&target->maps, at);
+
+	return map && map->perms[1] == 'w' && at + 16 <= map->end;
+}
+
+void visit_frame(struct visit *visit)
+{
+	struct thread *thread = &visit->thread;
+	struct stage_frame *frame = &visit->frame.frame;
+	uint64_t at = 0, unit = 0;
+
+	cpu_frame(&thread->regs, wait_again(&thread->call, visit->python_caller), &visit->frame);
+	frame->mask = thread->mask;
+	frame->stopped_at = thread->asked_ns;
+	if (frame->wait && wait_limit(&thread->call, &at, &unit) && writable(visit->target, at)) {
+		frame->limit = at;
+		frame->limit_unit = unit;
+	}
+}
+
+static void account(struct visit *visit, uint64_t ns)
+{
+	struct mr_timing *t = visit->timing;
+	uint64_t us = (ns + 500) / 1000;
+
+	t->stops++;
+	t->stopped_sum += us;
+	if (us > t->stopped)
+		t->stopped = us;
+}
+
+/* The frame lies on the thread's own stack below its red zone: dead memory, until the one change of registers. */
+int visit_redirect(struct visit *visit, struct mr_error *err)
+{
+	const struct cpu_frame *frame = &visit->frame;
+	uint8_t bytes[sizeof(frame->frame) + sizeof(frame->home) + 64] = { 0 };
+	size_t size = frame->frame.home + sizeof(frame->home) - frame->at;
+	uint64_t ns = 0;
+	int r;
+
+	memcpy(bytes, &frame->frame, sizeof(frame->frame));
+	memcpy(bytes + (frame->frame.home - frame->at), frame->home, sizeof(frame->home));
+	r = memory_write(&visit->target->memory, frame->at, bytes, size);
+	if (r < 0)
+		return mr_fail(err, MR_E_NO_SAFE_POINT, -r, "the stack of thread %d has no room", (int)visit->thread.tid);
+	r = thread_redirect(&visit->thread, visit->target->stage, frame, &ns, err);
+	if (r == 0)
+		account(visit, ns);
+	return r;
+}
+
+void visit_end(struct visit *visit)
+{
+	bool again;
+
+	if (!visit->thread.held)
+		return;
+	again = visit->thread.call.result == -4 && wait_again(&visit->thread.call, visit->python_caller);
+	account(visit, thread_release(&visit->thread, again));
+}
