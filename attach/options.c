@@ -417,4 +417,5 @@ void options_free(struct options *options)
 	free(options->operands.word);
 	free(options->keep.word);
 	free(options->reinit.word);
+	memset(options, 0, sizeof(*options));
 }
