@@ -125,6 +125,9 @@ def descriptors(pid):
     return found
 
 
+LIBC_SIGNALS = 3 << 31  # 32 and 33: glibc catches them from the first pthread_create on, no program can
+
+
 class Snapshot:
     """All of a process that must be the same before and after."""
 
@@ -136,7 +139,7 @@ class Snapshot:
         self.masks = {}
         for thread in self.threads:
             fields = status_of('%d/task/%d' % (pid, thread))
-            self.masks[thread] = {k: fields.get(k) for k in ('SigBlk', 'SigIgn', 'SigCgt')}
+            self.masks[thread] = {k: int(fields.get(k, '0'), 16) & ~LIBC_SIGNALS for k in ('SigBlk', 'SigIgn', 'SigCgt')}
         self.tracers = {t: status_of('%d/task/%d' % (pid, t)).get('TracerPid') for t in self.threads}
         self.state = self.status.get('State', 'gone')[:1]
 

@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import (DEFAULT, HERE_NOW, MR_ATTACH, LiveTest, Target, attach, each, each_python, environment, expand,
-                     pythons, status_of, wait_until)
+from harness import (DEFAULT, HERE, HERE_NOW, MR_ATTACH, LiveTest, Target, attach, each, each_python, environment,
+                     expand, pythons, read, status_of, wait_until)
 from others import kernel_thread, program32, running, tracer, zombie
 
-SUBINTERPRETERS = ('try:\n    import _interpreters as i\nexcept ImportError:\n    import _xxsubinterpreters as i\n')
+SUBINTERPRETERS = ('try:\n    import _interpreters as i\nexcept ImportError:\n    import _xxsubinterpreters as i\n'
+                   'import atexit\nother = i.create()\natexit.register(i.destroy, other)\n')
 
 
 @expand
@@ -116,7 +117,7 @@ class Refused(LiveTest):
                 status, out, err = self.as_nobody(target.pid, *command)
                 self.assertEqual((status, out), (4, ''), err)
                 self.assertRegex(err, r'uid|user|root')
-                self.assertRegex(err, r'hint: .*sudo .*mr-attach %d %s' % (target.pid, command[0]))
+                self.assertRegex(err, r'hint: .*(sudo|root).*mr-attach %d %s' % (target.pid, command[0]))
             self.assertUnharmed(target)
             target.stop()
 
@@ -143,8 +144,7 @@ class Refused(LiveTest):
     @each_python(lambda p: p.version >= (3, 8))
     def test_sub_interpreters(self, python):
         with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
-            script.write(SUBINTERPRETERS + 'other = i.create()\n' + open(os.path.join(
-                os.path.dirname(os.path.abspath(__file__)), 'target.py')).read())
+            script.write(SUBINTERPRETERS + read(os.path.join(HERE, 'target.py')))
             script.flush()
             with Target('read', python, script=script.name) as target:
                 result = target.attach('-j', 'reload-stale')

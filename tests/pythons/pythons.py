@@ -103,7 +103,7 @@ def newest_pyenv(version):
 
 def python2():
     """A Python 2.7 if there is one: a target that must be refused."""
-    return shutil.which('python2.7') or newest_pyenv('2.7')
+    return newest_pyenv('2.7') or shutil.which('python2.7', path='/usr/local/bin:/usr/bin')
 
 
 def table():
@@ -242,10 +242,9 @@ def extra():
         os.makedirs(source, exist_ok=True)
         suite.run('update')
         suite.run('source', '--download-only', 'python3.13', cwd=source)
-    for python in todo:
-        subprocess.run([os.path.join(HERE, 'build.sh'), python.source[1], source,
-                        os.path.join(cache_folder(), python.name)], check=True)
-    return 0
+    built = [subprocess.run([os.path.join(HERE, 'build.sh'), python.source[1], source,
+                             os.path.join(cache_folder(), python.name)]).returncode == 0 for python in todo]
+    return 0 if all(built) else 1
 
 
 def main(args):
