@@ -223,7 +223,7 @@ int answer_parse(const char *text, size_t size, json_t **ret, struct mr_error *e
 	AUTO_JSON json_t *raw = text ? json_loadb(text, size, JSON_ALLOW_NUL, &where) : NULL;
 	json_t *answer;
 
-	if (!text)
+	if (!text || !size)
 		return mr_fail(err, MR_E_BUG, 0, "no answer came from the process");
 	if (!json_is_object(raw))
 		return mr_fail(err, MR_E_BUG, 0, "the answer of the process cannot be read (%zu bytes: %s)", size,

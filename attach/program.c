@@ -20,7 +20,7 @@
 
 /* What became of the processes so far. */
 struct tally {
-	size_t seen, skipped, worked, reported;
+	size_t done, begun, reported;
 	int status;
 };
 
@@ -35,12 +35,10 @@ static int complain(struct terminal *terminal, const struct mr_error *error)
 
 static void tally_add(struct tally *tally, const struct outcome *outcome)
 {
-	tally->seen++;
-	tally->worked += outcome->worked;
-	if (outcome->skipped) {
-		tally->skipped++;
+	tally->done += outcome->work == WORK_DONE;
+	tally->begun += outcome->work == WORK_BEGUN;
+	if (outcome->skipped)
 		return;
-	}
 	if (!tally->reported++)
 		tally->status = outcome->status;
 	else if (tally->status != outcome->status)
@@ -101,14 +99,17 @@ static void run_all(const struct run *run, const struct selection *selection, st
 static int end_by_signal(struct terminal *terminal, const struct tally *tally, size_t count)
 {
 	int number = signals_caught();
-	const char *name = sigabbrev_np(number);
+	const char *name = sigabbrev_np(number), *unsure = "";
 
-	if (count <= 1)
-		terminal_say(terminal, "ended by SIG%s: %s", name ? name : "?",
-			     tally->worked ? "all of the work was done" : "nothing was done");
+	if (tally->begun)
+		unsure = "; in one it had begun, and was not seen to end";
+	if (count > 1)
+		terminal_say(terminal, "ended by SIG%s: the work was done in %zu of %zu processes%s, nothing in the others",
+			     name ? name : "?", tally->done, count, unsure);
 	else
-		terminal_say(terminal, "ended by SIG%s: the work was done in %zu of %zu processes, nothing in the others",
-			     name ? name : "?", tally->worked, count);
+		terminal_say(terminal, "ended by SIG%s: %s", name ? name : "?",
+			     tally->done ? "all of the work was done" :
+			     tally->begun ? "the work had begun, and was not seen to end" : "nothing was done");
 	return 128 + number;
 }
 

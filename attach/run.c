@@ -87,7 +87,7 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 	int r = mr_run(target, &request, &answer, err);
 
 	terminal_progress_end(run->terminal);
-	ret->worked = answer.started && answer.ended;
+	ret->work = answer.ended ? WORK_DONE : answer.started ? WORK_BEGUN : WORK_NONE;
 	return take_answer(ret->report, &answer, r, err);
 }
 
@@ -169,6 +169,8 @@ void run_process(const struct run *run, const struct selected *process, struct o
 		return;
 	}
 	r = run_command(run, process, ret, &err);
+	if (err.code == MR_E_STOPPED)
+		mr_hint(&err, "continue it with: kill -CONT %ld", (long)process->pid);
 	if (r && !process->named && is_passed_over(err.code)) {
 		skip(run, process, &err, ret);
 		return;

@@ -18,10 +18,12 @@ struct run {
 	size_t input_size;
 };
 
+enum work { WORK_NONE, WORK_BEGUN, WORK_DONE };
+
 struct outcome {
 	json_t *report;		/* NULL when the process was skipped, or out of memory */
 	bool skipped;		/* a selector found it, and it is not Python */
-	bool worked;		/* the work was done there, whole */
+	enum work work;		/* what came of it there: begun is what began and was not seen to end */
 	int status;
 };
 

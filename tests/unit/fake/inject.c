@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A stand-in for the part of inject/ that touches a process, so that attach/ can be tried without one: link it with all
- * of attach/ (main.o for a program, without it for tests) and inject/{error,look,proc,proc_read}.o, in place of the rest
- * of inject/. The environment says what happens:
+ * A stand-in for the part of inject/ that touches a process, so that attach/ can be tried without one: included by
+ * test_program.c, or linked with attach/ and inject/{error,look,proc,proc_read}.o for a program to play with.
+ * The environment says what happens:
  *
  *	MR_FAKE_OPEN	code that mr_target_open() fails with ("not-python")
  *	MR_FAKE_RUN	code that mr_run() fails with ("no-safe-point")
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../inject/inject.h"
+#include "../../../inject/inject.h"
 
 struct mr_target {
 	struct mr_facts facts;

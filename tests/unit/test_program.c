@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The whole program but for the part that touches processes: words in, report and exit status out.
- * Needs all of attach/ but main.o, inject/{error,look,proc,proc_read}.o, and fake_inject.o in place of the rest.
+ * Needs all of attach/ but main.o, and inject/{error,look,proc,proc_read}.o; the rest of inject/ is the fake included here.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../../attach/program.h"
+#include "../../attach/program.h"
+#include "fake/inject.c"
 
 #define ARGS_MAX 24
 
