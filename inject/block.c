@@ -59,6 +59,8 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.pid = (uint32_t)target->facts.ns_pid,
 		.size = region->size,
 		.phase = PHASE_READY,
+		.sent = region->sent,
+		.arrived = region->sent,
 		.xstate_size = round_up(cpu_xstate_size(), 64),
 		.input_off = l->input,
 		.input_len = request->input_size,
@@ -78,7 +80,26 @@ static int failed(struct mr_target *target, int r, struct mr_error *err)
 	return mr_fail(err, MR_E_BUG, -r, "writing into the region");
 }
 
-/* One buffer, one write; the answer's room stays untouched, so no page of it exists before something is written there. */
+static int refill(struct mr_target *target, const struct region *region, const uint8_t *bytes, uint64_t size,
+		  struct mr_error *err)
+{
+	size_t from = offsetof(struct request_block, xstate_size);
+	int r = BLOCK_SET(target, region, cancel, 0, err);
+
+	if (r == 0)
+		r = BLOCK_SET(target, region, refusal, 0, err);
+	if (r == 0)
+		r = block_set(target, region, from, bytes + from, size - from, err);
+	if (r == 0)
+		r = BLOCK_SET(target, region, phase, PHASE_READY, err);
+	return r;
+}
+
+/*
+ * One buffer, one write; the answer's room stays untouched, so no page of it exists before something is written there.
+ * In a region that is filled again a call may still be queued, and fire at any moment: until phase says READY it finds
+ * nothing to claim, and the words that it counts in are left alone.
+ */
 int block_write(struct mr_target *target, const struct region *region, const struct mr_request *request,
 		struct mr_error *err)
 {
@@ -97,6 +118,8 @@ int block_write(struct mr_target *target, const struct region *region, const str
 	memcpy(bytes + l.input, request->input, request->input_size);
 	memcpy(bytes + l.package, payload_package, head.package_len);
 	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
+	if (region->state == REGION_QUEUED)
+		return refill(target, region, bytes, l.answer, err);
 	if (r == 0)
 		r = memory_write(&target->memory, region_block(region), bytes, l.answer);
 	return r < 0 ? failed(target, r, err) : 0;

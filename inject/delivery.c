@@ -31,6 +31,12 @@ int delivery_read(struct delivery *d, struct mr_error *err)
 	return block_read(d->target, &d->region, &d->head, err);
 }
 
+/* The main thread by the number that it has for itself; the others are of no use to a later call. */
+static uint64_t sent_tid(const struct delivery *d)
+{
+	return d->visit.thread.tid == d->target->pid ? (uint64_t)d->target->facts.ns_pid : (uint64_t)d->visit.thread.tid;
+}
+
 /* sent is counted up before the thread goes, so that a thread on its way can be told from one that never left. */
 int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
 {
@@ -41,11 +47,10 @@ int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
 	frame->target = d->region.at + entry;
 	frame->arg = region_block(&d->region);
 	r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
-	if (r == 0 && entry != STUB_INTERRUPT) {
+	if (r == 0 && entry != STUB_INTERRUPT)
 		r = BLOCK_SET(d->target, &d->region, mask, d->visit.thread.mask, err);
-		if (r == 0)
-			r = BLOCK_SET(d->target, &d->region, thread, (uint64_t)d->visit.thread.tid, err);
-	}
+	if (r == 0 && entry != STUB_INTERRUPT)
+		r = BLOCK_SET(d->target, &d->region, thread, sent_tid(d), err);
 	if (r == 0)
 		r = visit_redirect(&d->visit, err);
 	if (r == 0)
@@ -147,7 +152,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	if (r < 0)
 		return r;
 	r = deliver(&d, err);
-	if (d.region.mapped)
+	if (d.mapped)
 		delivery_cleanup(&d);
 	visit_end(&d.visit);
 	timing_take(&d);

@@ -13,14 +13,13 @@ struct delivery {
 	const struct mr_request *request;
 	struct mr_answer *answer;
 	struct region region;
+	bool mapped;			/* the region is there, as far as we know */
 	struct visit visit;
 	struct request_block head;	/* as last read */
 	uint64_t begun_ns, start_limit_ns;
 	uint64_t told_ns;		/* when progress was last told */
 	uint64_t sent_ns;		/* of the redirection that the timing counts from */
 	uint32_t sent;			/* redirections to entries */
-	bool finalizing_seen;
-	int looks;
 };
 
 /* setup.c: makes sure that the stage and a filled region are there. */

@@ -13,7 +13,7 @@ static enum mr_delivery way_of(const struct delivery *d)
 {
 	if ((pid_t)d->head.thread != d->target->facts.ns_pid)
 		return MR_OWN_THREAD;
-	return d->head.queued ? MR_PENDING_MAIN : MR_PARKED_MAIN;
+	return d->head.way == WAY_QUEUED ? MR_PENDING_MAIN : MR_PARKED_MAIN;
 }
 
 /*

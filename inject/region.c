@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../payload/embed.h"
 #include "util.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -16,26 +17,44 @@ static uint64_t slot_at(size_t slot)
 }
 
 /* Our shape: the code page at the slot's address, and private writable memory right behind it, both of no file. */
-static bool shape_look(struct mr_target *target, size_t slot, struct region *ret)
+static bool shape_look(struct mr_target *target, struct region *region)
 {
-	const struct mr_map *code = maps_find(&target->maps, slot_at(slot));
-	const struct mr_map *data = maps_find(&target->maps, slot_at(slot) + REGION_CODE);
+	const struct mr_map *code = maps_find(&target->maps, region->at);
+	const struct mr_map *data = maps_find(&target->maps, region_block(region));
 
-	if (!code || code->start != slot_at(slot) || code->inode)
+	if (!code || code->start != region->at || code->inode)
 		return false;
-	*ret = (struct region){ .at = code->start, .mapped = true };
-	if (data && data != code && !data->inode && data->start == code->start + REGION_CODE)
-		ret->size = data->end - data->start;
+	if (data && data != code && !data->inode && data->start == region_block(region))
+		region->size = data->end - data->start;
 	return true;
 }
 
-bool region_quiet(struct mr_target *target, const struct region *region)
+/* Is it this version's stub that lies there? Another one's region cannot be filled again. */
+static bool code_same(struct mr_target *target, const struct region *region)
+{
+	size_t size = (size_t)(payload_stub_end - payload_stub);
+	uint8_t code[REGION_CODE];
+
+	return memory_read(&target->memory, region->at, code, size) == 0 && memcmp(code, payload_stub, size) == 0;
+}
+
+static enum region_state state_of(struct mr_target *target, struct region *region)
 {
 	struct request_block block;
 
-	if (!region->size || memory_read(&target->memory, region_block(region), &block, sizeof(block)) < 0)
-		return true;
-	return block.magic != REQUEST_MAGIC || (!block.inside && !block.queued && !block.spawned);
+	if (!region->size || memory_read(&target->memory, region_block(region), &block, sizeof(block)) < 0 ||
+	    block.magic == 0)
+		return REGION_EMPTY;
+	if (block.magic != REQUEST_MAGIC || block.inside || block.spawned)
+		return REGION_BUSY;
+	region->thread = (pid_t)block.thread;
+	region->sent = block.sent;
+	if (block.sent != block.arrived)
+		return REGION_DOUBT;
+	if (block.queued)
+		return block.cancel && block.version == REQUEST_VERSION && block.pid == (uint32_t)target->facts.ns_pid &&
+				       code_same(target, region) ? REGION_QUEUED : REGION_BUSY;
+	return REGION_EMPTY;
 }
 
 size_t regions_look(struct mr_target *target, struct region *ret)
@@ -43,17 +62,11 @@ size_t regions_look(struct mr_target *target, struct region *ret)
 	size_t count = 0;
 
 	for (size_t slot = 0; slot < REGION_SLOTS; slot++) {
-		struct request_block block;
-
 		ret[slot] = (struct region){ .at = slot_at(slot) };
-		if (!shape_look(target, slot, &ret[slot]))
+		if (!shape_look(target, &ret[slot]))
 			continue;
 		count++;
-		ret[slot].idle = region_quiet(target, &ret[slot]);
-		if (ret[slot].size &&
-		    memory_read(&target->memory, region_block(&ret[slot]), &block, sizeof(block)) == 0 &&
-		    block.magic == REQUEST_MAGIC)
-			ret[slot].thread = (pid_t)block.thread;
+		ret[slot].state = state_of(target, &ret[slot]);
 	}
 	return count;
 }
@@ -61,8 +74,14 @@ size_t regions_look(struct mr_target *target, struct region *ret)
 bool region_choose(const struct region *all, uint64_t size, struct region *ret)
 {
 	for (size_t slot = 0; slot < REGION_SLOTS; slot++)
-		if (!all[slot].mapped) {
-			*ret = (struct region){ .at = all[slot].at, .size = size };
+		if ((all[slot].state == REGION_EMPTY || all[slot].state == REGION_QUEUED) && all[slot].size >= size) {
+			*ret = all[slot];
+			return true;
+		}
+	for (size_t slot = 0; slot < REGION_SLOTS; slot++)
+		if (all[slot].state == REGION_FREE) {
+			*ret = all[slot];
+			ret->size = size;
 			return true;
 		}
 	return false;

@@ -8,12 +8,20 @@
 
 #include "target.h"
 
+enum region_state {
+	REGION_FREE,	/* nothing is mapped there */
+	REGION_EMPTY,	/* mapped; never filled, or all that was sent there has arrived and left: may be filled again */
+	REGION_QUEUED,	/* the same, but for a call in CPython's queue that has been taken back: may be filled again */
+	REGION_DOUBT,	/* a thread was sent there and has not been seen to arrive: it must be looked at */
+	REGION_BUSY,	/* somebody is in it */
+};
+
 struct region {
-	uint64_t at;		/* of the code part; 0: none */
+	uint64_t at;		/* of the code part */
 	uint64_t size;		/* of the data part */
-	bool mapped;
-	bool idle;		/* mapped, and as far as its block tells, nobody will use it any more */
-	pid_t thread;		/* that was last redirected into it; 0 unknown */
+	enum region_state state;
+	pid_t thread;		/* that was last redirected into it, as the tracee's namespace numbers it; 0 unknown */
+	uint32_t sent;		/* the count in its block */
 };
 
 static inline uint64_t region_block(const struct region *region)
@@ -24,7 +32,7 @@ static inline uint64_t region_block(const struct region *region)
 /* What there is in the slots now. ret has room for REGION_SLOTS. Returns how many are mapped. */
 size_t regions_look(struct mr_target *target, struct region *ret);
 
-/* A slot that is free. Returns false if none is. */
+/* One that is there and large enough, or else a slot that is free. Returns false if there is neither. */
 bool region_choose(const struct region *all, uint64_t size, struct region *ret);
 
 /* The system calls that map it, or unmap it, for the stage. Return how many entries they fill. */
@@ -32,8 +40,5 @@ size_t region_map_calls(const struct region *region, struct stage_call *calls);
 size_t region_unmap_calls(const struct region *region, struct stage_call *calls);
 
 bool region_holds(const struct region *region, uint64_t pc);
-
-/* Is nothing under way in it? Reads the block. */
-bool region_quiet(struct mr_target *target, const struct region *region);
 
 #endif

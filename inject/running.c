@@ -69,27 +69,30 @@ static bool slot_locks(struct lock_scan *scan, uint64_t slot)
 	return name_among(name, foreign, ARRAY_LEN(foreign)) || name_among(name, primitives, ARRAY_LEN(primitives));
 }
 
-static bool target_locks(struct lock_scan *scan, uint64_t target)
+static bool is_primitive(const struct lock_scan *scan, uint64_t address)
 {
-	const uint8_t *code;
-	uint64_t slot;
-
 	for (size_t i = 0; i < ARRAY_LEN(primitives); i++)
-		if (scan->primitive[i] == target)
+		if (scan->primitive[i] == address)
 			return true;
-	if (!image_executable(scan->image, target))
-		return false;
-	code = image_code(scan->image, target, CPU_PLT_SIZE);
-	return code && cpu_plt_slot(target, code, CPU_PLT_SIZE, &slot) && slot_locks(scan, slot);
+	return false;
+}
+
+/* The slot of the PLT entry at the target, if that is what it is. */
+static bool plt_entry(struct lock_scan *scan, uint64_t target, uint64_t *slot)
+{
+	const uint8_t *code = image_executable(scan->image, target) ? image_code(scan->image, target, CPU_PLT_SIZE) : NULL;
+
+	return code && cpu_plt_slot(target, code, CPU_PLT_SIZE, slot);
 }
 
 static void jump_note(struct lock_scan *scan, uint64_t target)
 {
-	uint64_t start, end;
+	uint64_t start, end, slot;
 
 	if (!scan->follow || scan->jumps == COLD_JUMPS_MAX || (target >= scan->start && target < scan->end) ||
 	    !image_executable(scan->image, target) || !symbols_function(scan->image, target, &start, &end) ||
-	    start == target)	/* a jump to a function's start is a tail call: that function is not ours */
+	    start == target ||	/* a tail call: that function is not a part of this one */
+	    plt_entry(scan, target & ~UINT64_C(15), &slot)) /* bytes that only look like a jump */
 		return;
 	for (size_t i = 0; i < scan->jumps; i++)
 		if (scan->jump[i] == start)
@@ -101,12 +104,15 @@ static void jump_note(struct lock_scan *scan, uint64_t target)
 static bool visit(void *data, enum cpu_target kind, uint64_t target)
 {
 	struct lock_scan *scan = data;
+	uint64_t slot;
 
 	if (kind == CPU_TARGET_SLOT)
 		return !(image_room(scan->image, target) && !image_executable(scan->image, target) &&
 			 slot_locks(scan, target));
-	if (target_locks(scan, target))
+	if (is_primitive(scan, target))
 		return false;
+	if (plt_entry(scan, target, &slot))
+		return !slot_locks(scan, slot);
 	jump_note(scan, target);
 	return true;
 }
@@ -118,9 +124,8 @@ static bool code_locks(struct lock_scan *scan, uint64_t pc, bool follow)
 
 	if (!symbols_function(scan->image, pc, &scan->start, &scan->end) || scan->end - scan->start > CODE_MAX)
 		return true;
-	for (size_t i = 0; i < ARRAY_LEN(primitives); i++)
-		if (scan->primitive[i] == scan->start)
-			return true;
+	if (is_primitive(scan, scan->start))
+		return true;
 	size = scan->end - scan->start;
 	code = image_code(scan->image, scan->start, size);
 	scan->follow = follow;
@@ -180,7 +185,7 @@ bool moment_queue(struct scene *scene)
 
 /*
  * spawn: pthread_create takes libc's locks and allocates. libc's locks are held only inside libc, an allocator's only
- * inside it, so no such frame may be on the stack but those that the thread began with.
+ * inside it; so none of their frames may be on the stack, but those of libc that the thread began with.
  */
 bool moment_spawn(struct scene *scene)
 {
@@ -189,18 +194,14 @@ bool moment_spawn(struct scene *scene)
 
 	if (!stack->ended || scene->python->facts.musl)
 		return false;
-	while (last > 0 && interpreter_role(scene->python, stack->frame[last - 1].image) == ROLE_LIBC)
-		last--;
-	while (last > 1 && interpreter_role(scene->python, stack->frame[last - 1].image) != ROLE_LIBC &&
-	       last == stack->count)
-		last--;	/* _start of the executable, below libc's start-up code */
+	if (last > 1 && interpreter_role(scene->python, stack->frame[last - 1].image) != ROLE_LIBC)
+		last--;		/* _start of the executable, which called libc's start-up code */
 	while (last > 0 && interpreter_role(scene->python, stack->frame[last - 1].image) == ROLE_LIBC)
 		last--;
 	for (size_t i = 0; i < last; i++) {
 		enum role role = interpreter_role(scene->python, stack->frame[i].image);
-		bool waits = i == 0 && moment_parked(scene, NULL);
 
-		if ((role != ROLE_PYTHON && role != ROLE_OTHER && !waits) || (stack->frame[i].exact && i > 0))
+		if ((role != ROLE_PYTHON && role != ROLE_OTHER) || (stack->frame[i].exact && i > 0))
 			return false;
 	}
 	return last > 0;

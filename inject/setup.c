@@ -31,18 +31,22 @@ static bool watch(struct delivery *d, const struct region *region, bool want, ui
 }
 
 /*
- * An idle region whose thread was sent and has not been seen to arrive may still be entered: its thread must be looked at.
- * Everything else that is idle goes along with the next visit.
+ * What others left goes along with a visit. In doubt: the thread that was sent is the one that is held now, and is neither
+ * in the stage nor in the region, so it never went (the tool died before it let it go) or has long been home.
  */
 static size_t stale_calls(struct delivery *d, const struct region *all, struct stage_call *calls, size_t room)
 {
+	bool is_main = d->visit.thread.tid == d->target->pid;
 	size_t n = 0;
 
-	for (size_t i = 0; i < REGION_SLOTS && n < room; i++)
-		if (all[i].mapped && all[i].idle && all[i].at != d->region.at &&
-		    (all[i].thread == 0 || all[i].thread == d->visit.thread.tid) &&
-		    !region_holds(&all[i], cpu_pc(&d->visit.thread.regs)))
-			n += region_unmap_calls(&all[i], calls + n);
+	for (size_t i = 0; i < REGION_SLOTS && n < room; i++) {
+		const struct region *region = &all[i];
+		bool ours = is_main && region->thread == d->target->facts.ns_pid;
+
+		if (region->at != d->region.at && !visit_on_its_way(&d->visit, region) &&
+		    (region->state == REGION_EMPTY || (region->state == REGION_DOUBT && ours)))
+			n += region_unmap_calls(region, calls + n);
+	}
 	return n;
 }
 
@@ -93,11 +97,25 @@ static int region_map(struct delivery *d, const struct region *all, struct mr_er
 	r = visit_redirect(&d->visit, err);
 	if (r < 0)
 		return r;
-	d->region.mapped = true;
+	d->mapped = true;
 	if (!watch(d, &d->region, true, d->start_limit_ns))
 		return mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, 0,
 			       "the thread did not map the region");
 	return 0;
+}
+
+/*
+ * A queued call may fire while its region is filled again. It must find nothing to claim, and must not be between its claim
+ * and its look at cancel when cancel is cleared: so the word is changed while the main thread is held outside the region.
+ */
+static int region_disarm(struct delivery *d, struct mr_error *err)
+{
+	int r = visit_any(d, d->start_limit_ns, err);
+
+	if (r == 0)
+		r = BLOCK_SET(d->target, &d->region, phase, PHASE_NONE, err);
+	visit_end(&d->visit);
+	return r;
 }
 
 int delivery_setup(struct delivery *d, struct mr_error *err)
@@ -111,7 +129,12 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 	(void)regions_look(d->target, all);
 	if (!region_choose(all, block_size(d->request), &d->region))
 		return mr_fail(err, MR_E_BUSY, 0, "all %d places are taken by requests that have not ended", REGION_SLOTS);
-	r = region_map(d, all, err);
+	if (d->region.state == REGION_FREE || !d->target->stage)
+		r = region_map(d, all, err);
+	else if (d->region.state == REGION_QUEUED)
+		r = region_disarm(d, err);
+	d->mapped = d->mapped || d->region.state != REGION_FREE;
+	d->sent = d->region.sent;
 	if (r == 0)
 		r = block_write(d->target, &d->region, d->request, err);
 	return r;

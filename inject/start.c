@@ -41,7 +41,6 @@ static int main_try(struct starter *s, struct mr_error *err)
 	struct delivery *d = s->d;
 
 	visit_look(&d->visit, SCENE_DEPTH);
-	d->looks++;
 	if (!visit_room(&d->visit, STACK_FOR_PYTHON) || visit_on_its_way(&d->visit, &d->region))
 		return 0;
 	if (d->visit.parked) {
@@ -150,15 +149,10 @@ static bool may_use_others(const struct starter *s)
 static int look(struct starter *s, struct mr_error *err)
 {
 	struct delivery *d = s->d;
-	int r = 0;
+	int r = d->head.refusal ? BLOCK_SET(d->target, &d->region, refusal, 0, err) : 0;
 
-	if (d->head.refusal) {
-		r = BLOCK_SET(d->target, &d->region, refusal, 0, err);
-		if (d->head.refusal == REFUSAL_QUEUE_FULL)
-			s->queued = false;
-		if (d->head.refusal == REFUSAL_NO_THREAD)
-			s->spawned = false;
-	}
+	s->queued = d->head.queued;
+	s->spawned = d->head.spawned;
 	s->in_flight = d->head.sent != d->head.arrived || d->head.inside;
 	if (r < 0 || s->in_flight)
 		return r;
@@ -197,7 +191,8 @@ static int take_back(struct starter *s, enum mr_code code, struct mr_error *err)
 
 int delivery_start(struct delivery *d, struct mr_error *err)
 {
-	struct starter s = { .d = d, .pause = 200000, .other_ns = d->begun_ns + OTHER_AFTER };
+	struct starter s = { .d = d, .pause = 200000, .other_ns = d->begun_ns + OTHER_AFTER,
+			     .queued = d->region.state == REGION_QUEUED };
 	uint64_t pause = 20000;
 	int r;
 

@@ -72,6 +72,8 @@ enum request_phase {
 	PHASE_DONE,
 };
 
+enum request_way { WAY_NONE, WAY_PARKED, WAY_QUEUED, WAY_SPAWNED };
+
 enum request_refusal {
 	REFUSAL_NONE,
 	REFUSAL_HOLDS_GIL,	/* not parked after all */
@@ -123,6 +125,7 @@ struct request_block {
 	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
 	uint64_t thread;	/* tid: redirected by the tool; once our code runs, the one that runs it */
 	uint64_t ident;		/* its PyThread_get_thread_ident() */
+	uint64_t way;		/* enum request_way: which entry started it */
 	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
 	struct request_python py;
 };

@@ -149,12 +149,13 @@ static void python_run_aside(struct request_block *block)
 }
 
 /* The GIL is held. Starts our code, unless somebody did or the tool took it back. */
-static void start(struct request_block *block)
+static void start(struct request_block *block, enum request_way way)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 
 	if (claim(block)) {
+		block->way = way;
 		block->ident = FN(block, PyThread_get_thread_ident)();
 		block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 		block->started_ns = raw_now();
@@ -167,7 +168,7 @@ static void start(struct request_block *block)
 }
 
 /* With the GIL to be taken first: in a parked thread, or in one of our own. */
-static void take_and_start(struct request_block *block)
+static void take_and_start(struct request_block *block, enum request_way way)
 {
 	enum request_refusal why = interpreter_state(block);
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
@@ -178,7 +179,7 @@ static void take_and_start(struct request_block *block)
 	if (why == REFUSAL_NONE && load(&block->phase) == PHASE_READY && !load(&block->cancel)) {
 		PyGILState_STATE state = FN(block, PyGILState_Ensure)();
 
-		start(block);
+		start(block, way);
 		FN(block, PyGILState_Release)(state);
 	}
 	if (why != REFUSAL_NONE)
@@ -196,7 +197,7 @@ void stub_parked(struct request_block *block)
 	arrive(block);
 	block->entered_ns = raw_now();
 	if (!forked(block))
-		take_and_start(block);
+		take_and_start(block, WAY_PARKED);
 }
 
 /* CPython calls this in the main thread with the GIL held, between two bytecodes. */
@@ -210,7 +211,7 @@ static int pending(void *arg)
 		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&block->mask, 8);
 		why = interpreter_state(block);
 		if (why == REFUSAL_NONE)
-			start(block);
+			start(block, WAY_QUEUED);
 		else
 			store(&block->refusal, why);
 		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->mask, 0, 8);
@@ -243,7 +244,7 @@ static void *spawned(void *arg)
 	(void)detach(self());
 	block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 	if (!forked(block))
-		take_and_start(block);
+		take_and_start(block, WAY_SPAWNED);
 	store(&block->spawned, 0);
 	return NULL;
 }
