@@ -142,6 +142,19 @@ static void print_history(struct terminal *terminal, const json_t *report)
 	print_summary(terminal, report, what);
 }
 
+/* A failed reload puts everything back; what could not be is told by a note. */
+static const char *failure_words(const json_t *report)
+{
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "notes"), i, note) {
+		if (!strncmp(json_string_value(note), "could not be put back", strlen("could not be put back")))
+			return "failed, and not everything could be put back";
+	}
+	return "failed, and everything is as it was before";
+}
+
 static void print_modules(struct terminal *terminal, const struct options *options, const json_t *report)
 {
 	char counts[256];
@@ -150,8 +163,8 @@ static void print_modules(struct terminal *terminal, const struct options *optio
 	print_list(terminal, json_object_get(report, "excluded_stale"), "also stale, and left alone without --all: ",
 		   "\n");
 	human_module_counts(report, counts, sizeof(counts));
-	if (report && human_integer(report, "status"))
-		(void)snprintf(counts, sizeof(counts), "failed, and everything is as it was before");
+	if (human_integer(report, "status"))
+		(void)snprintf(counts, sizeof(counts), "%s", failure_words(report));
 	else if (!counts[0])
 		(void)snprintf(counts, sizeof(counts), options->command->id == COMMAND_UNDO ? "nothing to undo" :
 											     "nothing was stale");
@@ -171,6 +184,16 @@ static void print_table(struct terminal *terminal, const struct options *options
 	print_summary(terminal, report, counts);
 }
 
+static void print_tracked(struct terminal *terminal, const json_t *report)
+{
+	size_t count = json_array_size(json_object_get(report, "modules"));
+	char what[96];
+
+	(void)snprintf(what, sizeof(what), "tracked: %zu module%s, and all that is loaded later", count,
+		       count == 1 ? "" : "s");
+	print_summary(terminal, report, what);
+}
+
 void human_print(struct terminal *terminal, const struct options *options, const json_t *report, bool titled)
 {
 	json_int_t status = human_integer(report, "status");
@@ -187,7 +210,7 @@ void human_print(struct terminal *terminal, const struct options *options, const
 	if (status && (status != 1 || !options->command->reloads))
 		return;	/* the error says it all */
 	switch (options->command->id) {
-	case COMMAND_TRACK: print_summary(terminal, report, "tracked: later loads are timed"); return;
+	case COMMAND_TRACK: print_tracked(terminal, report); return;
 	case COMMAND_UNTRACK: print_summary(terminal, report, "untracked: nothing of mr-attach is left there"); return;
 	case COMMAND_LIST:
 	case COMMAND_STALE: print_table(terminal, options, report); return;
