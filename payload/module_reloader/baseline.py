@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""What a module ran before: the source that tracking kept, else the .pyc whose code the live functions run, else
+nothing.
+
+A .pyc is believed if every function of the module that can be reached runs code that is in it, and it is not a later
+one: it was written before the process began, or it was made from another source than the one on disk now, or the
+constants in it are the module's.
+"""
+from . import codes, host, scope, sources, state, units
+
+DEPTH = 12
+
+
+def inner_functions(value, depth=0):
+    """The functions that VALUE, found in a module or class, is made of: wrappers, properties, closures."""
+    if depth > DEPTH:
+        return
+    kind = type(value)
+    if kind is host.FunctionType:
+        yield value
+        for cell in value.__closure__ or ():
+            try:
+                content = cell.cell_contents
+            except ValueError:
+                continue
+            if type(content) is host.FunctionType:
+                for found in inner_functions(content, depth + 1):
+                    yield found
+        value = value.__dict__.get('__wrapped__')
+        parts = [value] if value is not None else []
+    elif kind in (staticmethod, classmethod):
+        parts = [value.__func__]
+    elif kind is property:
+        parts = [value.fget, value.fset, value.fdel]
+    elif kind.__name__ == '_lru_cache_wrapper' and kind.__module__ == 'functools':
+        parts = [value.__wrapped__]
+    else:
+        parts = []
+    for part in parts:
+        for found in inner_functions(part, depth + 1):
+            yield found
+
+
+def classes_of(module):
+    """The classes that the module defined and still names: (path, class), nested ones after their outer ones."""
+    found, todo, seen = [], [('', module.dict)], set()
+    while todo:
+        prefix, namespace = todo.pop(0)
+        for name, value in list(namespace.items()):
+            if not isinstance(value, type) or id(value) in seen or type(name) is not str:
+                continue
+            if type.__dict__['__module__'].__get__(value) != module.dict.get('__name__'):
+                continue
+            seen.add(id(value))
+            found.append((prefix + name, value))
+            if len(prefix) < 200:
+                todo.append((prefix + name + '.', value.__dict__))
+    return found
+
+
+def reachable(module):
+    """The functions of the module that its names and its classes lead to."""
+    found, seen = [], set()
+    values = list(module.dict.values())
+    for _, kind in classes_of(module):
+        values.extend(list(kind.__dict__.values()))
+    for value in values:
+        for function in inner_functions(value):
+            if id(function) not in seen and function.__globals__ is module.dict:
+                seen.add(id(function))
+                if function.__code__.co_filename == module.filename():
+                    found.append(function)
+    return found
+
+
+def runs(code, functions, signatures):
+    """Whether all of FUNCTIONS run code that is in the tree of the module code CODE, at the same lines."""
+    known = {(signatures.of(node.code), node.code.co_firstlineno) for node in codes.tree(code).walk()}
+    return all((signatures.of(one.__code__), one.__code__.co_firstlineno) in known for one in functions)
+
+
+def constants_agree(module, code, signatures):
+    """Whether the constants that CODE gives names are those that the names have now."""
+    found = units.units_of(code, signatures)
+    for unit in found or ():
+        for before, one in zip(unit.tokens, unit.tokens[1:]):
+            if one[0] == 'STORE_NAME' and before[0] in units.CONSTANT and before[1] not in ('code', 'body'):
+                name = one[1]
+                if not name.startswith('__') and name in module.dict and \
+                        codes.constant_key(module.dict[name]) != before[1]:
+                    return False
+    return found is not None
+
+
+def find(module, found, context, signatures):
+    """(kind, code) of the baseline; FOUND is the stat of the source as it is now."""
+    functions = reachable(module)
+    record = state.tracked(module)
+    if record is not None:
+        try:
+            code, _ = sources.compiled(record['source'], record['filename'], context, module.loader)
+        except sources.Problem:
+            code = None
+        # closures that could not follow an earlier reload were reported then, and say nothing about the rest
+        whole = [one for one in functions if '<locals>' not in one.__qualname__]
+        if code is not None and runs(code, whole, signatures):
+            return 'tracked', code
+    witness = sources.cached(module)
+    if witness is not None:
+        code, mtime, size, cache = witness
+        if runs(code, functions, signatures):
+            other = (mtime, size) != (int(found.st_mtime) & 0xffffffff, found.st_size & 0xffffffff)
+            if cache.st_ctime < scope.born() or mtime is not None and other or \
+                    constants_agree(module, code, signatures):
+                return 'pyc', code
+    return 'none', None

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""Class statements that changed: the class object is kept, its attributes are moved.
+
+Only the members whose statements changed are made again: a class body that holds nothing else is compiled, in the
+place of the class in the source (so that names are mangled, and lines and qualified names are right), and run in a
+namespace filled from the live class.  Methods that use `super()` get a cell that holds the live class.  A class with
+decorators is built again as a whole, because they look at all of it, and what they made is moved with what changed.
+Changed bases, keywords, metaclass, decorators or __slots__ are refused: instances could not follow.
+"""
+from . import baseline, codes, host, journal as journals, patch, trees, units
+
+OWN = ('__module__', '__qualname__', '__dict__', '__weakref__', '__classcell__', '__class__', '__firstlineno__',
+       '__static_attributes__', '__classdictcell__', '__classdict__', '__conditional_annotations__')
+
+
+class Change:
+    """What is to be done to one class: run STATEMENTS of its body, remove names."""
+
+    def __init__(self, name, kind, path, statements, removed, before):
+        self.name, self.kind, self.path, self.statements, self.removed = name, kind, path, statements, removed
+        self.before = before                 # names that the old body bound, or None when nobody knows
+        self.whole = bool(path[-1].decorator_list)
+        self.names = [trees_name for one in statements for trees_name in trees.bound(one)]
+        self.staged = {}
+
+
+def refusal(change):
+    """Why the change cannot be made, or None."""
+    if '__slots__' in change.names or '__slots__' in change.removed:
+        return '__slots__ of a class with instances cannot change'
+    meta = type(change.kind)
+    plain = meta is type or meta.__name__ == 'ABCMeta' and meta.__module__ == 'abc' or \
+        meta.__name__ == '_ProtocolMeta' and host.sys.version_info < (3, 12)
+    if plain:
+        return None
+    if any(trees.kind(one) not in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements):
+        return 'its metaclass %s builds the class from its attributes, which cannot be repeated' % meta.__name__
+    return None
+
+
+def changes(module, old_root, new_root, tree, signatures):
+    """([Change], [refusal entries]) for the classes of a module whose old code is known."""
+    found, refused = [], []
+    statements = trees.classes(tree.body)
+    named = dict(baseline.classes_of(module))
+    for node in old_root.walk():
+        if not codes.is_class_body(node.code) or node.partner is None or '<locals>' in node.path:
+            continue
+        new = node.partner
+        if signatures.of(node.code) == signatures.of(new.code):
+            continue
+        old_units, new_units = units.units_of(node.code, signatures), units.units_of(new.code, signatures)
+        if old_units is None:
+            refused.append({'name': node.path, 'reason': 'the tables of the standard library cannot be read'})
+            continue
+        gone, come = units.compare(old_units, new_units)
+        if not gone and not come:
+            continue
+        path, kind = statements.get(new.code.co_firstlineno), named.get(node.path)
+        if path is None or kind is None:
+            refused.append({'name': node.path, 'reason': 'the class statement changed, and the module no longer has '
+                            'a class of its own under this name'})
+            continue
+        hit = [one for one in path[-1].body if any(trees.at_line(path[-1].body, line) is one
+                                                   for unit in come for line in set(unit.lines) if line)]
+        bound = {name for unit in new_units for name in unit.names()}
+        before = {name for unit in old_units for name in unit.names()}
+        removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
+        change = Change(node.path, kind, path, hit, removed, before)
+        reason = refusal(change)
+        if reason:
+            refused.append({'name': node.path, 'reason': reason})
+        else:
+            found.append(change)
+    return found, refused
+
+
+def body_code(change, tree, filename, flags):
+    """The code of a class body that holds only the statements to run."""
+    outer = tree.body
+    inner = list(change.statements)
+    for statement in reversed(change.path):
+        before, decorators = statement.body, statement.decorator_list
+        bases, keywords = statement.bases, statement.keywords
+        statement.body, statement.decorator_list, statement.bases, statement.keywords = inner, [], [], []
+        inner = [statement]
+        change.__dict__.setdefault('saved', []).append((statement, before, decorators, bases, keywords))
+    try:
+        tree.body = inner
+        code = host.compile_quietly(tree, filename, 'exec', flags)
+    finally:
+        tree.body = outer
+        for statement, before, decorators, bases, keywords in change.__dict__.pop('saved'):
+            statement.body, statement.decorator_list = before, decorators
+            statement.bases, statement.keywords = bases, keywords
+    for _ in change.path:
+        code = next(one for node in [code] for one in class_codes(node))
+    return code
+
+
+def class_codes(code):
+    for one in codes.children(code):
+        if codes.is_class_body(one):
+            yield one
+        elif one.co_name.startswith('<generic parameters'):
+            for below in class_codes(one):
+                yield below
+
+
+def make_cell(value):
+    return (lambda: value).__closure__[0]
+
+
+def home(value, cell, kind):
+    """VALUE with the methods in it at home in the class KIND: their cell for super() holds it."""
+    if hasattr(cell, 'cell_contents') or cell is None:
+        return value
+    if host.sys.version_info >= (3, 7):
+        cell.cell_contents = kind
+        return value
+    if type(value) is host.FunctionType and value.__closure__ and cell in value.__closure__:
+        cells = tuple(make_cell(kind) if one is cell else one for one in value.__closure__)
+        made = host.FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, cells)
+        made.__kwdefaults__, made.__qualname__ = value.__kwdefaults__, value.__qualname__
+        made.__annotations__, made.__doc__ = value.__annotations__, value.__doc__
+        made.__dict__.update(value.__dict__)
+        return made
+    if any(one.__closure__ and cell in one.__closure__ for one in baseline.inner_functions(value)):
+        raise host.Refusal('refused', 'a decorated method that uses super() cannot be made again on Python 3.6')
+    return value
+
+
+def stage(change, module, tree, code, context):
+    """Run what has to be run: the new raw values of the members, in change.staged.  Runs code of the program."""
+    if change.whole:
+        return stage_whole(change, module, tree, code, context)
+    body = body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS)
+    namespace = dict(change.kind.__dict__)
+    for name in ('__dict__', '__weakref__', '__classcell__'):
+        namespace.pop(name, None)
+    if isinstance(namespace.get('__annotations__'), dict):
+        namespace['__annotations__'] = dict(namespace['__annotations__'])
+    before = dict(namespace, __annotations__=change)
+    if body.co_freevars:
+        raise host.Refusal('refused', 'the class %s is made inside a function' % change.name)
+    context.user(host.builtin('builtins').exec, body, module.dict, namespace)
+    cell = namespace.pop('__classcell__', None)
+    for name, value in namespace.items():
+        if name not in OWN and before.get(name, change) is not value:
+            change.staged[name] = home(value, cell, change.kind)
+    if '__annotations__' in change.staged and not any(trees.kind(one) == 'AnnAssign' for one in change.statements):
+        del change.staged['__annotations__']
+    for name, value in change.staged.items():
+        hook = getattr(type(value), '__set_name__', None)
+        if hook is not None:
+            context.user(hook, value, change.kind, name)
+
+
+def stage_whole(change, module, tree, code, context):
+    """Build the whole class again, and take from it what changed and what its decorators made."""
+    if len(change.path) > 1:
+        raise host.Refusal('refused', 'the decorated class %s stands inside a class' % change.name)
+    body, tree.body = tree.body, [change.path[-1]]
+    try:
+        made = host.compile_quietly(tree, module.filename(), 'exec', code.co_flags & host.FUTURE_FLAGS)
+    finally:
+        tree.body = body
+    context.user(host.builtin('builtins').exec, made, module.dict)
+    new = module.dict.get(change.name)
+    module.dict[change.name] = change.kind
+    if not isinstance(new, type) or new is change.kind or type(new) is not type(change.kind):
+        raise host.Refusal('refused', 'the decorators of %s did not make a class of the same kind' % change.name)
+    kept = set(change.before or ()) - set(change.names)
+    for name, value in new.__dict__.items():
+        if name in OWN or name in kept and name in change.kind.__dict__:
+            continue
+        for function in baseline.inner_functions(value):
+            for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+                if variable == '__class__' and cell.cell_contents is new:
+                    cell.cell_contents = change.kind
+        change.staged[name] = value
+    return None
+
+
+def commit(change, module, journal):
+    """Move the staged members onto the class; (changed, added, removed) names."""
+    changed, added, removed = [], [], []
+    for name, value in change.staged.items():
+        old = change.kind.__dict__.get(name, journal)
+        full = change.name + '.' + name
+        if old is journal:
+            added.append(full)
+            journal.set('class', change.kind, name, value)
+        elif patch.transplant_value(old, value, module.dict, journal) or \
+                journal.set('class', change.kind, name, value):
+            if name in change.names or not name.startswith('__'):
+                changed.append(full)
+    for name in change.removed:
+        if name in change.kind.__dict__:
+            journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
+            removed.append(change.name + '.' + name)
+    return changed, added, removed
+
+
+def refresh_abstract(kind, journal):
+    """Compute again which methods are abstract, and forget what isinstance() has remembered."""
+    if not any(one.__name__ == 'ABCMeta' for one in type(kind).__mro__):
+        return
+    todo = [kind]
+    while todo:
+        one = todo.pop()
+        todo.extend(type.__subclasses__(one))
+        names = {name for name, value in one.__dict__.items() if is_abstract(value)}
+        for base in one.__mro__[1:]:
+            for name in base.__dict__.get('__abstractmethods__', ()):
+                value = next((kind.__dict__[name] for kind in one.__mro__ if name in kind.__dict__), None)
+                if is_abstract(value):
+                    names.add(name)
+        if frozenset(names) != one.__dict__.get('__abstractmethods__', frozenset()):
+            journal.set('class', one, '__abstractmethods__', frozenset(names))
+        if host.sys.version_info >= (3, 7):
+            host.builtin('_abc')._reset_caches(one)
+        else:
+            one._abc_cache.clear()
+            one._abc_negative_cache.clear()
+
+
+def is_abstract(value):
+    """Whether a member says that it is abstract; only functions and what Python itself wraps them in are asked."""
+    return any(one.__dict__.get('__isabstractmethod__') is True for one in baseline.inner_functions(value))
+

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Code objects compared: what is the same code, and which new code object replaces which old one.
+
+Two code objects are the same when they do the same, whatever lines they stand in; line numbers and file names are
+left out, recursively.  Python's own equality does not do that, in any version.  Constants are compared by type and
+value: 1, 1.0 and True are three things.
+
+Nested code objects are matched by parent and name.  Where a name occurs several times, the ones that are the same go
+together first, then the rest by position, if equally many are left; what cannot be matched keeps its old code and is
+reported.
+"""
+from . import host
+
+GENERATORS = 0x20 | 0x80 | 0x200             # generator, coroutine, asynchronous generator
+VARARGS, VARKEYWORDS, OPTIMIZED, NEWLOCALS, HAS_DOCSTRING = 4, 8, 1, 2, 0x4000000
+CLASS_NAMES = ('__firstlineno__', '__static_attributes__')
+
+
+def is_code(value):
+    return type(value) is host.CodeType
+
+
+def children(code):
+    return [const for const in code.co_consts if is_code(const)]
+
+
+def is_class_body(code):
+    return not code.co_flags & (OPTIMIZED | NEWLOCALS) and code.co_name != '<module>'
+
+
+def is_inline(code):
+    """Whether the code object is run where it is made: a comprehension is part of the expression it stands in."""
+    return code.co_name in ('<listcomp>', '<setcomp>', '<dictcomp>', '<genexpr>')
+
+
+def docstring(code):
+    """The docstring of a function's code, or None."""
+    if code.co_name.startswith('<') or is_class_body(code) or not code.co_consts:
+        return None
+    if host.sys.version_info >= (3, 13) and not code.co_flags & HAS_DOCSTRING:
+        return None
+    return code.co_consts[0] if isinstance(code.co_consts[0], str) else None
+
+
+def constant_key(value):
+    """A key that two constants share only if they are of one type and one value."""
+    if isinstance(value, tuple):
+        return ('tuple',) + tuple(map(constant_key, value))
+    if isinstance(value, frozenset):
+        return ('frozenset',) + tuple(sorted(map(repr, map(constant_key, value))))
+    return (type(value).__name__, value if type(value) in (str, bytes, int) else repr(value))
+
+
+class Signatures:
+    """Gives code objects numbers: two have the same number if and only if they are the same code."""
+
+    def __init__(self):
+        self.numbers, self.known = {}, {}
+
+    def number(self, key):
+        return self.numbers.setdefault(key, len(self.numbers))
+
+    def of(self, code):
+        found = self.known.get(id(code))
+        if found is None:
+            consts, raw = code.co_consts, code.co_code
+            if is_class_body(code):          # from 3.13 on it holds its own line, and names in no certain order
+                consts, raw = self.class_constants(code)
+            consts = tuple(('code', self.of(const)) if is_code(const) else constant_key(const) for const in consts)
+            key = (code.co_name, code.co_argcount, getattr(code, 'co_posonlyargcount', 0), code.co_kwonlyargcount,
+                   code.co_flags, raw, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
+                   consts, getattr(code, 'co_exceptiontable', b''))
+            found = self.known[id(code)] = (self.number(key), code)
+        return found[0]
+
+    def class_constants(self, code):
+        if not set(CLASS_NAMES) & set(code.co_names):
+            return code.co_consts, code.co_code
+        from . import units
+        tokens = units.tokens_of(code, self)
+        if tokens is None:
+            return code.co_consts, code.co_code
+        return [const for const in code.co_consts if is_code(const)], tuple(tokens)
+
+
+class Node:
+    """One code object in the tree of a module: its path of names, its parent, and its counterpart."""
+
+    def __init__(self, code, parent, path):
+        self.code, self.parent, self.path, self.partner = code, parent, path, None
+        self.nodes = []
+        for child in children(code):
+            step = child.co_name
+            if parent is None and path == '':
+                full = step
+            elif is_class_body(code):
+                full = path + '.' + step
+            elif code.co_name.startswith('<generic parameters'):
+                full = path
+            else:
+                full = path + '.<locals>.' + step
+            self.nodes.append(Node(child, self, full))
+
+    def walk(self):
+        """All nodes below this one."""
+        for node in self.nodes:
+            yield node
+            for below in node.walk():
+                yield below
+
+
+def tree(code):
+    return Node(code, None, '')
+
+
+def match(old, new, signatures):
+    """Make the nodes below OLD and NEW each other's partners."""
+    names = {}
+    for side, parent in enumerate((old, new)):
+        for node in parent.nodes:
+            key = (node.code.co_name, is_class_body(node.code))
+            names.setdefault(key, ([], []))[side].append(node)
+    for olds, news in names.values():
+        for node in list(olds):
+            same = [other for other in news if signatures.of(other.code) == signatures.of(node.code)]
+            if same:
+                pair(node, same[0], signatures)
+                olds.remove(node)
+                news.remove(same[0])
+        if len(olds) == len(news):
+            for node, other in zip(olds, news):
+                pair(node, other, signatures)
+
+
+def pair(old, new, signatures):
+    old.partner, new.partner = new, old
+    match(old, new, signatures)
+
+
+def same_variables(old, new):
+    """Whether a function with OLD as its code can be given NEW: CPython counts the cells, it does not check names."""
+    return old.co_freevars == new.co_freevars

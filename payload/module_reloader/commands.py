@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""The commands that reload: choose the modules, plan, carry out, check, remember, report."""
+from . import codes, history, host, order, plan as plans, report, resolve, scope, stale, state, transaction
+
+
+class Result:
+    """What a command found and did: the parts of its answer."""
+
+    def __init__(self):
+        self.status, self.modules, self.error, self.heap, self.excluded = 0, [], None, None, []
+
+    def answer(self):
+        return {'status': self.status, 'modules': self.modules, 'error': self.error, 'heap': self.heap,
+                'excluded_stale': self.excluded}
+
+
+class Work:
+    """One reload command."""
+
+    def __init__(self, context, options, command, who=None):
+        self.context, self.options, self.command, self.who = context, options, command, who or {}
+        self.signatures, self.result, self.plans, self.moved = codes.Signatures(), Result(), [], []
+
+    def fail(self, error, name, state_of_others='restored'):
+        """The command ends without having changed anything; ERROR says why, at the module NAME."""
+        result = self.result
+        result.status = 7 if error['code'] == 'interrupted' else 1
+        result.error = dict(report.error(error['code'], error['message']), **error)
+        result.error['module'] = result.error['module'] or name
+        for plan in self.plans:
+            failed = plan.module.name == name
+            entry = report.planned(plan, 'failed' if failed else state_of_others, self.why(plan.examined))
+            entry['executed'] = plan.executed
+            result.modules.append(entry)
+        return result
+
+    def why(self, examined):
+        return 'content' if examined.state == 'stale' else 'forced'
+
+    def examine(self, modules, named):
+        """Sort the modules into those to plan, and those that need nothing."""
+        force = bool(self.options.get('force'))
+        todo, problems = [], []
+        for module in modules:
+            if module.initializing():
+                self.skip(module, 'another thread is importing it just now')
+                continue
+            keep = {text.rpartition('.')[2] for text in self.options.get('keep') or ()}
+            thorough = named or self.options.get('all')
+            one = stale.examine(module, self.context, self.signatures, thorough, force, keep)
+            forced = named and (self.options.get('full') or self.options.get('reinit'))
+            if one.problem is not None:
+                if one.state == 'missing' and not named:
+                    self.skip(module, one.problem['message'])
+                else:
+                    problems.append((module, one.problem))
+            elif one.state == 'stale' or forced:
+                if one.code is None:
+                    one = self.again(one)
+                todo.append(one)
+            else:
+                self.unchanged(one, named)
+        return todo, problems
+
+    def again(self, one):
+        """The same module with its code, when it was not needed to know that it is fresh."""
+        record, module = state.tracked(one.module), one.module
+        one.code, one.tree = stale.sources.compiled(one.data, module.filename(), self.context, module.loader)
+        one.old = one.code if record is not None else None
+        return one
+
+    def unchanged(self, one, named):
+        if one.moved:
+            self.moved.append(one)
+        if named or one.moved:
+            self.result.modules.append(report.module(one.module.name, one.module.path, 'unchanged', None, one.baseline))
+
+    def skip(self, module, reason):
+        self.result.modules.append(report.module(module.name, module.path, 'skipped', warnings=[reason]))
+
+    def run(self, modules, named):
+        """The whole command, on MODULES, which the user NAMED or which are all there are."""
+        if not getattr(host.sys, '_is_gil_enabled', lambda: True)() and not self.options.get('force'):
+            raise host.Refusal('refused', 'this process runs without a GIL: code cannot be changed at one moment for all '
+                               'its threads', '--force does it all the same')
+        todo, problems = self.examine(modules, named)
+        self.plans = [plans.make(one, self.options, self.signatures) for one in todo]
+        if problems:
+            return self.bad_sources(problems)
+        self.plans = order.arrange(self.plans)
+        if any(plan.refused or plan.undecided for plan in self.plans):
+            return self.refused()
+        work = transaction.Transaction(self.plans, scope.modules(), self.context, self.signatures)
+        if self.options.get('dry_run'):
+            return self.dry(work)
+        try:
+            work.run()
+        except transaction.Broken as broken:
+            return self.broken(broken)
+        return self.done(work)
+
+    def bad_sources(self, problems):
+        for module, problem in problems:
+            self.result.modules.append(report.module(module.name, module.path, 'failed', 'content',
+                                                     warnings=[problem['message']]))
+        module, problem = problems[0]
+        return self.fail(problem, module.name)
+
+    def refused(self):
+        """Some module cannot be reloaded: say all about all of them, and how to reload the others."""
+        undecided = [(plan, one) for plan in self.plans for one in plan.undecided]
+        refused = [(plan, one) for plan in self.plans for one in plan.refused]
+        lines = ['%s.%s: %s' % (plan.module.name, one['name'], one['reason']) if one['name'] != plan.module.name else
+                 '%s: %s' % (one['name'], one['reason']) for plan, one in refused]
+        lines += ['%s.%s is %s, and the source says %s (line %d): the source may have changed, or the program the value'
+                  % (plan.module.name, one['name'], one['live'], one['source'], one['line']) for plan, one in undecided]
+        for plan in self.plans:
+            plan.kept_old.extend(plan.refused)
+            plan.kept_old.extend({'name': one['name'], 'reason': 'undecided: it is %s, the source says %s'
+                                  % (one['live'], one['source'])} for one in plan.undecided)
+        bad = {plan.module.name for plan, _ in refused + undecided}
+        good = [plan.module.name for plan in self.plans if plan.module.name not in bad]
+        hints = []
+        if undecided:
+            names = ' '.join('--keep %s' % one['name'] for _, one in undecided[:3])
+            hints.append('%s leaves the value, --reinit NAME takes the source, --full runs all statements' % names)
+        if good:
+            hints.append('reload %s takes the others' % ' '.join(good))
+        first = (refused or undecided)[0][0].module
+        return self.fail({'code': 'refused' if refused else 'undecided', 'message': '; '.join(lines), 'file': first.path,
+                          'line': undecided[0][1]['line'] if undecided and not refused else None,
+                          'hint': '; '.join(hints) or None}, first.name)
+
+    def dry(self, work):
+        work.prepare()
+        for plan in self.plans:
+            plan.changed = [one.path for one in plan.patches if one.changed] + [
+                name for change in plan.classes for name in (change.name + '.' + one for one in change.names)]
+            plan.executed = [{'line': one.lineno, 'text': plans.trees.text_of(one, plan.examined.data)} for one in
+                             plan.statements + [one for change in plan.classes for one in change.statements]]
+            plan.gone = list(plan.removed)
+            self.result.modules.append(report.planned(plan, 'would-reload', self.why(plan.examined)))
+        self.result.heap = work.heap or None
+        return self.result
+
+    def broken(self, broken):
+        error, name = broken.error, broken.plan.module.name if broken.plan else None
+        if broken.lost:
+            self.context.notes.append('could not be put back: ' + ', '.join(broken.lost))
+        if hasattr(error, 'error') and isinstance(error.error, dict):
+            found = error.error
+        elif hasattr(self.context, 'failure'):
+            found = self.context.failure(error)
+        else:
+            self.fail({'code': 'exception', 'message': str(error)}, name)
+            raise error
+        return self.fail(found, name)
+
+    def done(self, work):
+        running = transaction.running_old(self.plans, work.heap)
+        now = host.time.time()
+        for plan in self.plans:
+            if plan.replaced:
+                plan.derived = transaction.rebind.derived(plan.module, set(plan.replaced), work.imports)
+            state.remember(plan.module, plan.examined.data, now, True)
+            entry = report.planned(plan, 'reloaded', self.why(plan.examined))
+            entry['running_old'] = running[id(plan)]
+            if stale.examine(plan.module, self.context, self.signatures, True).state != 'fresh':
+                entry['warnings'].append('the source has changed again meanwhile')
+            self.result.modules.append(entry)
+        self.follow_lines()
+        self.result.heap = work.heap or None
+        if self.plans:
+            history.record(self, work.journal.steps)
+        return self.result
+
+    def follow_lines(self):
+        """Modules where only lines moved run the same code as before: their tracebacks get the right lines."""
+        if not self.moved or self.options.get('dry_run'):
+            return
+        made = [plans.make(one, {}, self.signatures) for one in self.moved]
+        work = transaction.Transaction(made, [], self.context, self.signatures)
+        try:
+            work.run()
+        except transaction.Broken:
+            return
+        for plan in made:
+            state.remember(plan.module, plan.examined.data, host.time.time(), False)
+
+
+def reload_named(targets, context, options, who=None):
+    work = Work(context, options, 'reload', who)
+    if not targets:
+        raise host.Refusal('no-such-module', 'reload needs a module or a path', 'reload-stale takes all that changed')
+    return work.run(resolve.resolve(targets, context.notes), True)
+
+
+def reload_stale(context, options, who=None):
+    work = Work(context, options, 'reload-stale', who)
+    everything = bool(options.get('all'))
+    result = work.run(scope.users(everything), False)
+    if not everything:
+        result.excluded = excluded_stale(context, work.signatures)
+    return result
+
+
+def excluded_stale(context, signatures):
+    """The names of changed modules that a command left out: the standard library's and installed ones."""
+    found = []
+    for module in scope.modules():
+        if module.kind == 'source' and module.excluded and stale.looked_at(module):
+            if stale.examine(module, context, signatures, False, False).state in ('stale', 'missing'):
+                found.append(module.name)
+    return found

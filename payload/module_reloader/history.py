@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""What was reloaded in this process, and taking the newest of it back."""
+from . import host, journal as journals, report, state
+
+
+def record(work, steps):
+    """Remember a command that succeeded, and what it replaced."""
+    data = state.STATE
+    data['last'] += 1
+    names = [plan.module.name for plan in work.plans]
+    data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': work.who.get('uid'),
+                            'sudo_user': work.who.get('sudo_user'), 'command': work.command, 'status': 0,
+                            'modules': names})
+    data['journal'].append({'id': data['last'], 'modules': names, 'steps': list(steps)})
+    del data['history'][:-200], data['journal'][:-state.LIMIT]
+
+
+def listed():
+    return [dict(one) for one in state.STATE['history']]
+
+
+def undo(who):
+    """Take back the newest command that is not yet undone: its module entries."""
+    data = state.STATE
+    if not data['journal']:
+        raise host.Refusal('refused', 'there is nothing to undo')
+    entry = data['journal'].pop()
+    with host.Unbroken():
+        kept = journals.take_back(entry['steps'])
+    for name in entry['modules']:
+        data['tracked'].pop(name, None)
+    data['last'] += 1
+    data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': who.get('uid'),
+                            'sudo_user': who.get('sudo_user'), 'command': 'undo', 'status': 0,
+                            'modules': entry['modules']})
+    found = []
+    for name in entry['modules']:
+        module = host.sys.modules.get(name)
+        path = getattr(module, '__dict__', {}).get('__file__') if module is not None else None
+        found.append(report.module(name, path, 'restored', 'undone',
+                                   warnings=['kept, because the program changed it since: ' + one for one in kept]))
+    return found

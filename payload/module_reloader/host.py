@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The process that we are a guest in: what may be used of it, and how work is done without leaving a trace.
+
+Rules: nothing is imported that the program has not loaded, except what is built into the interpreter and plain tables
+out of the standard library's directory, which are read by path into a namespace of their own (a program may have an
+`opcode.py` of its own).  The warnings filters of the program do not change: a filter that stands in the list while one
+call of ours runs matches nothing but that call.  Compiling holds the GIL; every such time is measured.
+"""
+import sys
+
+VERSION = '0.1.0'
+ONLY_AST = 0x400
+FUTURE_FLAGS = 0x1fff000                     # the bits of co_flags that say which __future__ features were on
+# A compile cannot let other threads run.  What it costs, per line and per punctuation mark, on a slow machine.
+LINE_COST, MARK_COST = 8e-6, 1.2e-6
+
+
+class Refusal(Exception):
+    """The command cannot be done; nothing was changed.  ERROR is the answer's `error`, MODULES its module entries."""
+
+    def __init__(self, code, message, hint=None, modules=(), **more):
+        Exception.__init__(self, message)
+        self.error = dict(more, code=code, message=message, hint=hint)
+        self.modules = list(modules)
+
+
+def builtin(name):
+    """The built-in module NAME, without the import system's locks and finders, and without leaving it loaded."""
+    module = sys.modules.get(name)
+    if module is None:
+        bootstrap, imp = sys.modules['_frozen_importlib'], sys.modules['_imp']
+        module = imp.create_builtin(bootstrap.ModuleSpec(name, bootstrap.BuiltinImporter, origin='built-in'))
+        imp.exec_builtin(module)
+        sys.modules.pop(name, None)
+    return module
+
+
+posix, time, gc, _io, _thread, marshal = map(builtin, ('posix', 'time', 'gc', '_io', '_thread', 'marshal'))
+FunctionType, ModuleType, CodeType = type(builtin), type(sys), type(builtin.__code__)
+
+
+class Surroundings:
+    """How to work when a program called us itself: there is no signal mask to care for, and its output is its own."""
+
+    def __init__(self):
+        self.longest, self.notes, self.sources = 0.0, [], {}
+
+    def timed(self, function, *args, **kwargs):
+        return function(*args, **kwargs)
+
+    def user(self, function, *args):
+        collecting = gc.isenabled()
+        return function(*args) if collecting else function(*args)
+
+
+class PlainText:
+    """Matches one text exactly: a pattern for a warnings filter."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def match(self, text):
+        return text == self.text
+
+
+def silently(module, function, *args):
+    """Call FUNCTION; a warning that names MODULE as its place is dropped, all others go the program's way."""
+    warnings = sys.modules.get('warnings')
+    filters = getattr(warnings, 'filters', None)
+    if type(filters) is not list:
+        filters = getattr(sys.modules.get('_warnings'), 'filters', None)
+    if type(filters) is not list:
+        return function(*args)
+    entry = ('ignore', None, Warning, PlainText(module), 0)
+    filters.insert(0, entry)
+    try:
+        return function(*args)
+    finally:
+        for number, found in enumerate(filters):
+            if found is entry:
+                del filters[number]
+                break
+
+
+def compile_quietly(source, filename, mode='exec', flags=0):
+    """compile(), without the SyntaxWarnings that the program saw when it loaded the module."""
+    place = filename[:-3] if filename.endswith('.py') else filename
+    had_ast = '_ast' in sys.modules
+    try:
+        return silently(place, compile, source, filename, mode, flags, True)
+    finally:
+        if not had_ast:
+            sys.modules.pop('_ast', None)
+
+
+def estimate(source):
+    """Seconds for which compiling SOURCE will probably hold the GIL."""
+    return source.count(b'\n') * LINE_COST + sum(map(source.count, (b',', b'(', b'=', b'.', b'+'))) * MARK_COST
+
+
+def standard_library():
+    """The directory of the standard library, or None."""
+    for name in ('os', 'abc', 'codecs', 'io'):
+        module = sys.modules.get(name)
+        path = type(module) is ModuleType and (module.__dict__.get('__file__') or
+                                               getattr(module.__dict__.get('__spec__'), 'origin', None))
+        if isinstance(path, str) and path.endswith(name + '.py'):
+            return path[:-len(name) - 4]
+    base = '%s/%s/python%d.%d' % ((sys.base_prefix, getattr(sys, 'platlibdir', 'lib')) + sys.version_info[:2])
+    try:
+        posix.stat(base + '/os.py')
+    except (OSError, ValueError):
+        return None
+    return base
+
+
+def standard_namespace(name):
+    """What the file NAME.py of the standard library defines, in a namespace of its own; None without that file."""
+    directory = standard_library()
+    if directory is None:
+        return None
+    path = '%s/%s.py' % (directory, name)
+    try:
+        with _io.open(path, 'rb') as stream:
+            source = stream.read()
+        namespace = {'__name__': '_mr_attach_' + name, '__builtins__': builtin('builtins')}
+        exec(compile_quietly(source, path), namespace)
+    except (OSError, SyntaxError, ImportError):
+        return None
+    return namespace
+
+
+class Unbroken:
+    """A stretch in which no other thread gets the GIL, if it lasts less than half a second.
+
+    A waiting thread asks for the GIL after the switch interval that it saw when it began to wait, so the interval is
+    raised, then everybody is let in once.  A larger value is no better: a waiter sleeps as long as it says.
+    """
+
+    def __enter__(self):
+        self.interval, self.collecting = sys.getswitchinterval(), gc.isenabled()
+        gc.disable()
+        sys.setswitchinterval(0.5)
+        time.sleep(0)
+        self.start = time.perf_counter()
+
+    def __exit__(self, *unused):
+        self.seconds = time.perf_counter() - self.start
+        sys.setswitchinterval(self.interval)
+        if self.collecting:
+            gc.enable()
+
+
+def referrers(*objects):
+    """(what refers to one of OBJECTS, how many objects the collector knows, seconds): one walk over the heap.
+
+    Objects that a pre-fork server froze are hidden from the collector, so they are thawed for the walk.
+    """
+    start = time.perf_counter()
+    frozen = gc.get_freeze_count() if hasattr(gc, 'get_freeze_count') else 0
+    if frozen:
+        gc.unfreeze()
+    found = gc.get_referrers(*objects)
+    if frozen:
+        gc.freeze()
+    count = sum(gc.get_count()[:1]) if not hasattr(gc, 'get_stats') else None
+    return found, frozen, time.perf_counter() - start, count

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The commands that only look: list and stale.  They leave nothing in the process."""
+from . import codes, report, scope, stale, state
+
+NO_SOURCE = ('sourceless', 'extension', 'zip', 'built-in', 'frozen', 'namespace', 'odd')
+
+
+def entry(examined):
+    """One module as list and stale show it."""
+    module, record = examined.module, state.tracked(examined.module)
+    shown = examined.state if examined.state in ('fresh', 'stale', 'missing') else 'sourceless'
+    found = report.module(module.name, module.path, shown, 'content' if shown == 'stale' else None,
+                          examined.baseline if examined.code is not None or record is not None else None)
+    if examined.problem is not None:
+        found['warnings'].append(examined.problem['message'])
+    if examined.guess is not None and shown == 'stale':
+        found['changed'] = list(examined.guess.changed)
+        found['kept_old'] = [{'name': one['name'], 'reason': 'undecided: it is %s, the source says %s'
+                              % (one['live'], one['source'])} for one in examined.guess.undecided]
+    found['loaded_at'] = record['time'] if record is not None and record['exact'] else None
+    found['exact'] = bool(record is not None and record['exact'])
+    return found
+
+
+def listed(context, everything):
+    """Every module of the user, or every module."""
+    signatures, found = codes.Signatures(), []
+    for module in scope.modules():
+        if everything or module.kind in ('source', 'sourceless') and not module.excluded:
+            found.append(entry(stale.examine(module, context, signatures, False, False)))
+    return found
+
+
+def stale_ones(context, everything):
+    """(the modules that are stale or whose source is gone, the names of those that were left out but are)."""
+    signatures, found, excluded = codes.Signatures(), [], []
+    for module in scope.modules():
+        if module.kind != 'source':
+            continue
+        examined = stale.examine(module, context, signatures, everything, everything)
+        if examined.state not in ('stale', 'missing'):
+            continue
+        if module.excluded and not everything:
+            excluded.append(module.name)
+        else:
+            found.append(entry(examined))
+    return found, excluded

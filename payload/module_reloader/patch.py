@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""New code for functions that live: `__code__` is assigned on every function that runs an old code object.
+
+They are found in one walk over the heap, by what refers to the module's dictionary: their __globals__.  That reaches
+closures, wrapped functions, partials, registries, callbacks and bound methods alike, and no function of another
+module.  Nothing is executed.  A function whose free variables would differ cannot take the new code, since CPython
+passes cells by position; it keeps the old one and is reported.
+"""
+from . import codes, guess, host
+
+
+class Target:
+    """Which new code object belongs to which live function of one module."""
+
+    def __init__(self, module, old_root, new_root, signatures):
+        self.module, self.signatures, self.by_code, self.by_path = module, signatures, {}, {}
+        self.exact = old_root is not None
+        for node in old_root.walk() if old_root is not None else ():
+            key = (signatures.of(node.code), node.code.co_firstlineno)
+            self.by_code.setdefault(key, []).append(node)
+        for node in new_root.walk():
+            if not codes.is_class_body(node.code):
+                self.by_path.setdefault(node.path, []).append(node)
+        self.new_codes = {id(node.code): node for node in new_root.walk()}
+
+    def find(self, function):
+        """(new code, why there is none, path) for FUNCTION."""
+        code = function.__code__
+        if id(code) in self.new_codes:
+            return None, None, self.new_codes[id(code)].path
+        if self.exact:
+            return self.find_exact(code)
+        path, mine = guess.path_of(function), self.signatures.of(code)
+        nodes = self.by_path.get(path, [])
+        same = [node for node in nodes if self.signatures.of(node.code) == mine]
+        if same:
+            return same[0].code, None, path
+        if len(nodes) == 1:
+            return nodes[0].code, None, path
+        return None, 'several definitions have this name' if nodes else None, path
+
+    def find_exact(self, code):
+        nodes = self.by_code.get((self.signatures.of(code), code.co_firstlineno))
+        if not nodes:
+            return None, 'it runs code of an earlier version', code.co_name
+        partners = {id(node.partner.code): node.partner for node in nodes if node.partner is not None}
+        wanted = {self.signatures.of(node.code) for node in partners.values()}
+        if len(wanted) == 1:
+            return next(iter(partners.values())).code, None, nodes[0].path
+        if partners:
+            return None, 'it stands in one line with others that it cannot be told from', nodes[0].path
+        if '<' in nodes[0].path:
+            return None, 'the new source has nothing that is certainly its successor', nodes[0].path
+        return None, None, nodes[0].path
+
+
+class Patch:
+    """One function and what it gets."""
+
+    def __init__(self, function, code, path, changed):
+        self.function, self.code, self.path, self.changed = function, code, path, changed
+        self.old = function.__code__
+
+
+def live_functions(namespaces, heap):
+    """The functions whose globals are one of NAMESPACES: {id of the namespace: [functions]}."""
+    found, frozen, seconds, _ = host.referrers(*namespaces)
+    heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2), frozen=frozen)
+    result = {id(namespace): [] for namespace in namespaces}
+    for one in found:
+        if type(one) is host.FunctionType and id(one.__globals__) in result:
+            result[id(one.__globals__)].append(one)
+    return result
+
+
+def patches(target, functions):
+    """(what to patch, what is left on old code and why) in one module."""
+    todo, left = [], []
+    filename = target.module.filename()
+    for function in functions:
+        if function.__code__.co_filename != filename:
+            continue
+        code, reason, path = target.find(function)
+        if code is None:
+            if reason is not None:
+                left.append({'name': path, 'reason': reason})
+            continue
+        changed = target.signatures.of(code) != target.signatures.of(function.__code__)
+        if codes.same_variables(function.__code__, code):
+            todo.append(Patch(function, code, path, changed))
+        elif changed:
+            left.append({'name': path, 'reason': 'its free variables changed from (%s) to (%s)' % (
+                ', '.join(function.__code__.co_freevars), ', '.join(code.co_freevars))})
+    return todo, left
+
+
+def apply(todo, journal):
+    """Assign the code objects: no code of the program runs, nothing is read from anywhere."""
+    for one in todo:
+        function = one.function
+        if codes.docstring(one.old) != codes.docstring(one.code) and function.__doc__ == codes.docstring(one.old):
+            journal.set('function', function, '__doc__', codes.docstring(one.code))
+        journal.set('function', function, '__code__', one.code)
+
+
+def transplant(old, new, journal):
+    """Make the function OLD what NEW is, keeping its identity; False when that is impossible."""
+    if not codes.same_variables(old.__code__, new.__code__):
+        return False
+    for name in ('__code__', '__defaults__', '__kwdefaults__', '__doc__'):
+        journal.set('function', old, name, getattr(new, name))
+    if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to
+        if old.__annotate__ is not new.__annotate__:
+            journal.set('function', old, '__annotate__', new.__annotate__)
+    elif new.__annotations__ != old.__annotations__:
+        journal.set('function', old, '__annotations__', new.__annotations__)
+    if hasattr(new, '__type_params__') and new.__type_params__ != old.__type_params__:
+        journal.set('function', old, '__type_params__', new.__type_params__)
+    for name, value in new.__dict__.items():
+        journal.set('item', old.__dict__, name, value)
+    return True
+
+
+def inner(value):
+    """The plain functions that a staticmethod, classmethod or property holds, by role."""
+    if type(value) in (staticmethod, classmethod):
+        return {'func': value.__func__}
+    if type(value) is property:
+        return {'fget': value.fget, 'fset': value.fset, 'fdel': value.fdel}
+    return {'self': value} if type(value) is host.FunctionType else {}
+
+
+def transplant_value(old, new, namespace, journal):
+    """The same for what may stand in a module or class; True when OLD has become NEW and can stay."""
+    if type(old) is not type(new):
+        return False
+    olds, news = inner(old), inner(new)
+    if not olds or {role for role in olds if olds[role]} != {role for role in news if news[role]}:
+        return False
+    pairs = [(olds[role], news[role]) for role in olds if olds[role]]
+    if any(type(one) is not host.FunctionType or one.__globals__ is not namespace or
+           one.__code__.co_name != other.__code__.co_name or one.__code__.co_filename != other.__code__.co_filename or
+           not codes.same_variables(one.__code__, other.__code__)
+           for one, other in pairs if one is not other and type(other) is host.FunctionType) or \
+            any(type(other) is not host.FunctionType for _, other in pairs):
+        return False
+    for one, other in pairs:
+        if one is not other:
+            transplant(one, other, journal)
+    return True
+
+
+def wrapper_caches(module, patched):
+    """The functools.lru_cache wrappers in the module and its classes whose function was patched."""
+    from . import baseline
+    values = list(module.dict.values())
+    for _, kind in baseline.classes_of(module):
+        values.extend(list(kind.__dict__.values()))
+    found = []
+    for value in values:
+        value = getattr(value, '__func__', value) if type(value) in (staticmethod, classmethod) else value
+        if type(value).__name__ == '_lru_cache_wrapper' and type(value).__module__ == 'functools' and \
+                id(value.__wrapped__) in patched:
+            found.append(value)
+    return found

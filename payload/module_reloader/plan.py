@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""What a reload will do to one module: worked out completely before anything runs, and nothing of the program runs.
+
+Bodies of functions get new code. Module-level statements that changed or were added are run, in source order;
+unchanged ones are not, unless --full or --reinit says so; --keep leaves a name alone.  Class statements that changed
+keep their class.  Names that left the source are removed, unless their value is no longer the one that the source
+gave them.  The body of `if __name__ == '__main__':` never runs, and `__main__` is never run as a whole.
+"""
+from . import classes, codes, guess, host, patch, trees, units
+
+MAIN = ('__main__', '__mp_main__')
+KEPT_NAMES = ('__name__', '__file__', '__spec__', '__loader__', '__package__', '__path__', '__cached__', '__builtins__',
+              '__annotations__', '__doc__', '__annotate__', '__conditional_annotations__', '__warningregistry__')
+
+
+class Plan:
+    """The work on one module."""
+
+    def __init__(self, examined, options):
+        self.examined, self.module, self.options = examined, examined.module, options
+        self.statements, self.classes, self.removed, self.old_classes = [], [], [], set()
+        self.refused, self.undecided, self.warnings = [], [], []
+        self.target = None
+        self.new_names = set()
+        # what is found while it is done
+        self.patches, self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], [], []
+        self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
+
+    def names(self, option):
+        """The names of this module that an option lists: NAME or MODULE.NAME."""
+        found = set()
+        for text in self.options.get(option) or ():
+            owner, _, name = text.rpartition('.')
+            if owner in ('', self.module.name):
+                found.add(name)
+        return found
+
+    def refuse(self, name, reason):
+        self.refused.append({'name': name, 'reason': reason})
+
+
+def make(examined, options, signatures):
+    """The plan for a module that was examined and compiled."""
+    plan = Plan(examined, options)
+    keep, reinit = plan.names('keep'), plan.names('reinit')
+    new_root = codes.tree(examined.code)
+    old_root = None
+    if examined.old is not None:
+        old_root = codes.tree(examined.old)
+        codes.match(old_root, new_root, signatures)
+        compare(plan, old_root, new_root, signatures)
+    else:
+        from_guess(plan)
+    if options.get('full'):
+        everything(plan)
+    for statement in examined.tree.body:
+        if reinit & set(trees.bound(statement)) and statement not in plan.statements:
+            plan.statements.append(statement)
+    choose(plan, keep, reinit)
+    plan.removed = [name for name in plan.removed if name not in keep]
+    plan.target = patch.Target(plan.module, old_root, new_root, signatures)
+    missing = reinit - {name for one in examined.tree.body for name in trees.bound(one)}
+    if missing and any('.' in text for text in options.get('reinit') or ()):
+        plan.warnings.append('--reinit: no statement of the module binds ' + ', '.join(sorted(missing)))
+    return plan
+
+
+def compare(plan, old_root, new_root, signatures):
+    """Find the statements that changed, were added or left, by comparing old code with new."""
+    examined = plan.examined
+    old, new = units.units_of(examined.old, signatures), units.units_of(examined.code, signatures)
+    if old is None:
+        if raw(examined.old, signatures) != raw(examined.code, signatures):
+            plan.refuse(plan.module.name, 'module-level statements changed, and the tables of the standard library that '
+                        'are needed to tell which cannot be read')
+        return
+    gone, come = units.compare(old, new)
+    lines = {line for unit in come for line in unit.lines + [unit.line] if line}
+    for line in sorted(lines):
+        statement = trees.at_line(examined.tree.body, line)
+        if statement is not None and statement not in plan.statements:
+            plan.statements.append(statement)
+    stored = {name for unit in new for name in unit.names() + unit.names('STORE_GLOBAL')}
+    stored.update(guess.assigned_by_functions(new_root))
+    plan.new_names = stored
+    bound = {name for unit in old for name in unit.names()}
+    for name in sorted(bound - stored - set(KEPT_NAMES)):
+        if still_ours(plan, name, gone, old_root, signatures):
+            plan.removed.append(name)
+    if any(not unit.names() for unit in gone) and not come:
+        plan.warnings.append('statements that left the source are not undone')
+    plan.classes, refused = classes.changes(plan.module, old_root, new_root, examined.tree, signatures)
+    plan.refused.extend(refused)
+    plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
+
+
+def raw(code, signatures):
+    return (code.co_code, code.co_names, [codes.constant_key(one) for one in code.co_consts if not codes.is_code(one)])
+
+
+def still_ours(plan, name, gone, old_root, signatures):
+    """Whether a name that left the source still has the value that the source gave it."""
+    if name not in plan.module.dict:
+        return False
+    value = plan.module.dict[name]
+    for unit in gone:
+        for before, one in zip(unit.tokens, unit.tokens[1:]):
+            if one[0] == 'STORE_NAME' and one[1] == name and before[0] in units.CONSTANT and len(before) == 2:
+                if codes.constant_key(value) != before[1]:
+                    plan.warnings.append('%s left the source, and is kept: the program changed its value' % name)
+                    return False
+    if type(value) is host.FunctionType and value.__globals__ is not plan.module.dict:
+        nodes = [node for node in old_root.nodes if node.code.co_name == name]
+        if nodes and value.__code__.co_filename != plan.module.filename() and not decorated(gone, name):
+            plan.warnings.append('%s left the source, and is kept: the program replaced it' % name)
+            return False
+    return True
+
+
+def decorated(gone, name):
+    """Whether the unit that bound NAME did more than make a function."""
+    for unit in gone:
+        if name in unit.names():
+            return any('CALL' in one[0] for one in unit.tokens)
+    return False
+
+
+def from_guess(plan):
+    found = plan.examined.guess
+    if found is None:
+        found = guess.guess(plan.module, plan.examined.code, plan.examined.tree, codes.Signatures(), plan.names('keep'))
+    plan.statements = list(found.statements)
+    plan.removed, plan.warnings = list(found.removed), list(found.warnings)
+    reinit = plan.names('reinit') | plan.names('keep')
+    full = plan.options.get('full')
+    plan.undecided = [one for one in found.undecided if one['name'] not in reinit and not full]
+    named = dict(classes.baseline.classes_of(plan.module))
+    for path, statements, gone in found.members:
+        name = '.'.join(one.name for one in path)
+        change = classes.Change(name, named[name], path, statements, gone, None)
+        reason = classes.refusal(change)
+        if reason:
+            plan.refuse(name, reason)
+        else:
+            plan.classes.append(change)
+    plan.old_classes = set(named)
+
+
+def everything(plan):
+    """--full: every statement, save that a class which is there keeps its object and only what changed of it."""
+    if plan.module.name in MAIN:
+        plan.warnings.append('__main__ is never run as a whole: --full runs nothing more in it')
+        return
+    for statement in plan.examined.tree.body:
+        known = trees.kind(statement) == 'ClassDef' and isinstance(plan.module.dict.get(statement.name), type)
+        if statement not in plan.statements and not known:
+            plan.statements.append(statement)
+
+
+def choose(plan, keep, reinit):
+    """Sort out what must not run, and what stands for a refusal."""
+    chosen, order = [], {id(one): number for number, one in enumerate(plan.examined.tree.body)}
+    guarded = False
+    for statement in sorted(plan.statements, key=lambda one: order[id(one)]):
+        names = set(trees.bound(statement))
+        if trees.is_main_guard(statement):
+            guarded = True
+        elif names & keep:
+            plan.warnings.append('line %d was not run: --keep %s' % (statement.lineno, ', '.join(sorted(names & keep))))
+        elif trees.kind(statement) == 'ClassDef' and statement.name in plan.old_classes and not names & reinit and \
+                isinstance(plan.module.dict.get(statement.name), type):
+            plan.refuse(statement.name, 'the bases, keywords or decorators of the class changed: its instances could not '
+                        'follow; --reinit %s makes a new class and leaves them on the old one' % statement.name)
+        else:
+            chosen.append(statement)
+    plan.statements = chosen
+    if guarded:
+        text = "the body of `if __name__ == '__main__':` never runs again"
+        others = chosen or plan.classes or plan.removed or differs_below(plan)
+        if plan.module.name in MAIN and not others:
+            plan.refuse(plan.module.name, text + ', and nothing else changed')
+        elif plan.module.name in MAIN:
+            plan.warnings.append(text + '; it changed')
+
+
+def differs_below(plan):
+    """Whether any function changed: then there is more to the edit than module-level statements."""
+    if plan.examined.old is None:
+        return bool(plan.examined.guess and plan.examined.guess.changed)
+    signatures = codes.Signatures()
+    old = {signatures.of(one) for one in codes.children(plan.examined.old)}
+    return old != {signatures.of(one) for one in codes.children(plan.examined.code)}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Names in other modules that lead to what a reload replaced: `from m import X`, renamed, starred or re-exported.
+
+A holder is a module whose source says, at module level, that a name of its own came out of the changed module, and
+where that name still holds the old object.  It is rebound, and what was imported from there in turn follows.  Values
+that other modules computed from the old one are listed.
+"""
+from . import host, journal as journals, order, sources, trees
+
+
+class Imports:
+    """What the loaded modules import from where, read from their sources when first asked."""
+
+    def __init__(self, modules, context):
+        self.modules, self.context, self.known = modules, context, {}
+
+    def statements(self, module, needle):
+        """The import statements of a module whose source mentions NEEDLE, and its tree."""
+        found = self.known.get(module.name)
+        if found is None:
+            try:
+                data, _ = sources.read(module.path)
+            except sources.Problem:
+                data = b''
+            found = self.known[module.name] = [data, None]
+        if needle not in found[0] or b'import' not in found[0]:
+            return None
+        if found[1] is None:
+            try:
+                found[1] = self.context.timed(host.compile_quietly, found[0], module.path, 'exec', host.ONLY_AST)
+            except (SyntaxError, ValueError, MemoryError, RecursionError):
+                found[1] = False
+        return found[1] or None
+
+    def of(self, module, name):
+        """(local names, starred) under which MODULE imports things from the module NAME: {theirs: [ours]}."""
+        tree = self.statements(module, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
+        names, star = {}, False
+        package = module.dict.get('__package__')
+        for statement in trees.inside(tree.body) if tree is not None else ():
+            if trees.kind(statement) == 'ImportFrom' and \
+                    order.origin(statement, package if isinstance(package, str) else '') == name:
+                for one in statement.names:
+                    star = star or one.name == '*'
+                    names.setdefault(one.name, []).append(one.asname or one.name)
+        return names, star
+
+
+def exported(namespace):
+    """The names that a star import of a module takes."""
+    listed = namespace.get('__all__')
+    if isinstance(listed, (list, tuple)):
+        return {name for name in listed if isinstance(name, str)}
+    return {name for name in list(namespace) if isinstance(name, str) and not name.startswith('_')}
+
+
+def follow(module, changed, exports, imports, journal, report):
+    """Rebind in other modules: CHANGED is {name: (old value, new value)} in MODULE, ABSENT for none.
+
+    report(name) hears of each name that was rebound; EXPORTS is what a star import took before.
+    """
+    todo = [(name, module.dict, changed, exports) for name in module.names]
+    rounds = 0
+    while todo and rounds < 1000:
+        rounds += 1
+        name, namespace, changes, before = todo.pop()
+        after = exported(namespace)
+        for other in imports.modules:
+            if other.dict is namespace or other.kind != 'source':
+                continue
+            if not changes:
+                continue
+            names, star = imports.of(other, name)
+            wanted = {}
+            for theirs, (old, new) in changes.items():
+                for ours in names.get(theirs, ()):
+                    if new is not journals.ABSENT:   # a name that left: its holder keeps what it has
+                        wanted[ours] = (old, new)
+                if star and (theirs in before or theirs in after):
+                    wanted.setdefault(theirs, (old, new if theirs in after else journals.ABSENT))
+            moved = {}
+            for ours, (old, new) in wanted.items():
+                now = other.dict.get(ours, journals.ABSENT)
+                if now is old and now is not new and (old is not journals.ABSENT or star):
+                    journal.set('item', other.dict, ours, new)
+                    moved[ours] = (old, new)
+                    report('%s.%s' % (other.name, ours))
+            if moved:
+                todo.extend((one, other.dict, moved, exported(other.dict) | set(moved)) for one in other.names)
+
+
+def derived(module, changed, imports):
+    """Module-level assignments elsewhere whose text uses a name that changed: [{module, name, line, text}]."""
+    found = []
+    for other in imports.modules:
+        if other.dict is module.dict or other.kind != 'source':
+            continue
+        for name in module.names:
+            names, star = imports.of(other, name)
+            tree = imports.statements(other, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
+            if tree is None:
+                continue
+            local = {ours for theirs in changed for ours in names.get(theirs, ())} | (set(changed) if star else set())
+            short = aliases(tree, name)
+            for statement in tree.body:
+                value = getattr(statement, 'value', None)
+                if trees.kind(statement) in ('Assign', 'AnnAssign') and value is not None and \
+                        uses(value, local, short, changed):
+                    found.append({'module': other.name, 'name': ', '.join(trees.bound(statement)),
+                                  'line': statement.lineno, 'text': trees.text_of(statement, imports.known[other.name][0])})
+    return found
+
+
+def aliases(tree, name):
+    """The local names under which a tree imports the module NAME itself."""
+    found = set()
+    for statement in trees.inside(tree.body):
+        if trees.kind(statement) == 'Import':
+            found.update(one.asname or one.name for one in statement.names if one.name == name)
+        elif trees.kind(statement) == 'ImportFrom':
+            found.update(one.asname or one.name for one in statement.names if one.name == name.rpartition('.')[2])
+    return found
+
+
+def uses(node, names, modules, changed):
+    """Whether an expression reads one of NAMES, or an attribute out of CHANGED of one of MODULES."""
+    if trees.kind(node) == 'Name' and node.id in names:
+        return True
+    if trees.kind(node) == 'Attribute' and node.attr in changed and dotted(node.value) in modules:
+        return True
+    for field in node._fields:
+        part = getattr(node, field, None)
+        for one in part if isinstance(part, list) else [part]:
+            if hasattr(one, '_fields') and uses(one, names, modules, changed):
+                return True
+    return False
+
+
+def dotted(node):
+    if trees.kind(node) == 'Name':
+        return node.id
+    return dotted(node.value) + '.' + node.attr if trees.kind(node) == 'Attribute' else ''

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""The entries of the report, one for each module: always the same keys, as the JSON of every command shows them."""
+
+KEYS = ('name', 'path', 'state', 'why', 'baseline', 'changed', 'added', 'removed', 'rebound', 'executed', 'derived',
+        'kept_old', 'running_old', 'warnings', 'ran_us')
+LISTS = KEYS[5:14]
+
+
+def module(name, path, state, why=None, baseline=None, **more):
+    """A module's entry."""
+    found = dict.fromkeys(KEYS)
+    found.update({key: [] for key in LISTS}, name=name, path=path, state=state, why=why, baseline=baseline)
+    found.update(more)
+    return found
+
+
+def planned(plan, state, why):
+    """The entry for a plan that was carried out, or would be."""
+    return module(plan.module.name, plan.module.path, state, why, plan.examined.baseline,
+                  changed=sorted(set(plan.changed)), added=sorted(set(plan.added)), removed=list(plan.gone),
+                  rebound=list(plan.rebound), executed=list(plan.executed), derived=list(plan.derived),
+                  kept_old=unique(plan.kept_old), warnings=list(plan.warnings), ran_us=plan.microseconds)
+
+
+def unique(entries):
+    found = []
+    for one in entries:
+        if one not in found:
+            found.append(one)
+    return found
+
+
+def error(code, message, **more):
+    """The `error` of an answer."""
+    found = dict.fromkeys(('code', 'message', 'module', 'file', 'line', 'traceback', 'hint'))
+    found.update(more, code=code, message=message)
+    return found

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Which modules there are, where they came from, and which of them are the user's.
+
+Nothing of the program runs while we look: a module's dictionary is read through the descriptor of the module type,
+never through getattr, and what is odd is skipped.  User code is what came from a source file that is neither in the
+standard library nor in site-packages or dist-packages.  One file may be loaded under several names, and one module
+object may stand under several; each object counts once, under the first of its names.
+"""
+from . import host
+
+DICT = host.ModuleType.__dict__['__dict__']
+INSTALLED = ('/site-packages/', '/dist-packages/')
+OWN = ('_mr_attach', 'module_reloader')
+BORN = []
+
+
+class Module:
+    """One loaded module: its names, its dictionary, its source file, and what kind of thing it is."""
+
+    def __init__(self, name, namespace):
+        self.name, self.names, self.dict = name, [name], namespace
+        spec = namespace.get('__spec__')
+        self.loader = namespace.get('__loader__') or getattr(spec, 'loader', None)
+        path = namespace.get('__file__')
+        self.path = path if type(path) is str and path else None
+        self.kind = self.find_kind(spec)
+        self.excluded = self.kind == 'source' and is_excluded(self.path)
+        self.known_filename = None
+
+    def find_kind(self, spec):
+        origin = getattr(spec, 'origin', None)
+        loader = type(self.loader).__name__
+        if origin in ('built-in', 'frozen') or self.loader in special_loaders():
+            return origin or 'built-in'
+        if self.path is None:
+            return 'namespace' if '__path__' in self.dict else 'odd'
+        if self.path.endswith(('.so', '.pyd')):
+            return 'extension'
+        if self.path.endswith(('.pyc', '.pyo')):
+            return 'sourceless'
+        return 'zip' if loader == 'zipimporter' else 'source'
+
+    def filename(self):
+        """The name of the source in the code that the module runs now, which may differ from __file__."""
+        if self.known_filename is None:
+            self.known_filename = self.path
+            names = [value.__code__.co_filename for value in list(self.dict.values())
+                     if type(value) is host.FunctionType and value.__globals__ is self.dict]
+            base = self.path.rpartition('/')[2]
+            for name in names:
+                if name.rpartition('/')[2] == base:
+                    self.known_filename = name
+                    break
+        return self.known_filename
+
+    def initializing(self):
+        return bool(getattr(self.dict.get('__spec__'), '_initializing', False))
+
+
+def special_loaders():
+    bootstrap = host.sys.modules.get('_frozen_importlib')
+    return (getattr(bootstrap, 'BuiltinImporter', bootstrap), getattr(bootstrap, 'FrozenImporter', bootstrap))
+
+
+def is_excluded(path):
+    library = host.standard_library()
+    if library is not None and path.startswith(library + '/'):
+        return True
+    return any(part in path for part in INSTALLED)
+
+
+def namespace_of(name, entry):
+    """The dictionary of what stands in sys.modules under NAME, or None."""
+    if issubclass(type(entry), host.ModuleType):
+        if type(entry).__name__ == '_LazyModule':
+            return None                      # not loaded yet: looking closer would load it
+        return DICT.__get__(entry)
+    for value in list(type(entry).__dict__.values()) if entry is not None else ():
+        if type(value) is host.FunctionType and value.__globals__.get('__name__') == name:
+            return value.__globals__         # a module that put an object in its own place
+    return None
+
+
+def modules():
+    """All loaded modules, once each, in the order in which their import began."""
+    found, seen = [], {}
+    for name, entry in list(host.sys.modules.items()):
+        if type(name) is not str or name.partition('.')[0] in OWN:
+            continue
+        namespace = namespace_of(name, entry)
+        if type(namespace) is not dict:
+            continue
+        if id(namespace) in seen:
+            seen[id(namespace)].names.append(name)
+            continue
+        module = seen[id(namespace)] = Module(name, namespace)
+        if module.dict.get('__name__') not in OWN:
+            found.append(module)
+    return found
+
+
+def users(everything=False):
+    """The modules with a source that commands are about by default."""
+    return [module for module in modules() if module.kind == 'source' and (everything or not module.excluded)]
+
+
+def ancestors():
+    """The start times, in clock ticks since boot, of this process and of the ancestors that it was forked from."""
+    pid, mine, found = host.posix.getpid(), None, []
+    for _ in range(20):
+        try:
+            exe = host.posix.readlink('/proc/%d/exe' % pid)
+            with host._io.open('/proc/%d/stat' % pid, 'rb') as stream:
+                fields = stream.read().rpartition(b')')[2].split()
+        except (OSError, ValueError):
+            break
+        mine = mine or exe
+        if exe != mine:
+            break
+        found.append(int(fields[19]))
+        pid = int(fields[1])
+        if pid <= 1:
+            break
+    return found
+
+
+def born():
+    """The time before which no module of this process was loaded.
+
+    A worker runs modules that its master loaded before the fork, so the oldest ancestor that runs the same program
+    counts; ten seconds more, for clocks and for daemons whose parent is gone.
+    """
+    if not BORN:
+        try:
+            with host._io.open('/proc/stat', 'rb') as stream:
+                boot = next(int(line.split()[1]) for line in stream if line.startswith(b'btime'))
+            BORN.append(boot + min(ancestors()) / host.posix.sysconf('SC_CLK_TCK') - 10)
+        except (OSError, ValueError, StopIteration):
+            BORN.append(0)
+    return BORN[0]
+
+
+def changed_since(path, when):
+    """Whether the file at PATH may be another one, or have other content, than at the time WHEN.
+
+    Editors, rsync and git fake dates of content, nobody fakes st_ctime.  A switched link shows in the link's own
+    ctime, a renamed folder in its ctime without a change of its mtime.
+    """
+    try:
+        if host.posix.stat(path).st_ctime > when:
+            return True
+        step = path
+        while step not in ('', '/'):
+            found = host.posix.lstat(step)
+            kind = found.st_mode & 0o170000
+            if found.st_ctime > when and (kind == 0o120000 or
+                                          kind == 0o040000 and found.st_ctime_ns != found.st_mtime_ns):
+                return True
+            step = step.rpartition('/')[0]
+        return False
+    except (OSError, ValueError):
+        return True

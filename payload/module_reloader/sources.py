@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""Sources and .pyc files: reading them whole, and compiling as the program would have.
+
+A source is read between two looks at the file, so that an editor in the middle of a save is not believed.  Only
+regular files are opened.  PEP 263 and byte order marks are left to compile(), which gets bytes.  A loader that makes
+code out of source its own way is asked to do so.  A .pyc is a witness of what was loaded, never of the source.
+"""
+from . import codes, host
+
+REGULAR, KIND = 0o100000, 0o170000
+
+
+class Problem(Exception):
+    """Why a module's source cannot be used: a code of the report, a sentence, and where."""
+
+    def __init__(self, code, message, hint=None, **more):
+        Exception.__init__(self, message)
+        self.error = dict(more, code=code, message=message, hint=hint)
+
+
+def look(path):
+    """The stat of PATH if it is a regular file."""
+    try:
+        found = host.posix.stat(path)
+    except (OSError, ValueError) as error:
+        gone = getattr(error, 'errno', 0) in (2, 20) or isinstance(error, ValueError)
+        raise Problem('missing-source' if gone else 'unreadable-source',
+                      '%s: %s' % (path, getattr(error, 'strerror', None) or error), file=path)
+    if found.st_mode & KIND != REGULAR:
+        raise Problem('unreadable-source', '%s is not a regular file' % path, file=path)
+    return found
+
+
+def identity(found):
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def slurp(path):
+    descriptor = host.posix.open(path, host.posix.O_RDONLY | host.posix.O_CLOEXEC | host.posix.O_NONBLOCK)
+    parts = []
+    try:
+        while True:
+            part = host.posix.read(descriptor, 1 << 20)
+            if not part:
+                return b''.join(parts)
+            parts.append(part)
+    finally:
+        host.posix.close(descriptor)
+
+
+def read(path):
+    """(bytes, stat) of the source at PATH, as it was at one moment."""
+    for _ in range(5):
+        before = look(path)
+        if before.st_size > 1 << 26:
+            raise Problem('too-large', '%s has %d bytes' % (path, before.st_size), file=path)
+        try:
+            data = slurp(path)
+        except OSError as error:
+            raise Problem('unreadable-source', '%s: %s' % (path, error.strerror), file=path,
+                          hint='the target must be able to read it')
+        if identity(look(path)) == identity(before):
+            return data, before
+        host.time.sleep(0.002)
+    raise Problem('unreadable-source', '%s is being written to' % path, 'try again when it is complete', file=path)
+
+
+def check_text(data, path):
+    """Tell a file that is not text from a mistake in a program."""
+    if b'\0' in data:
+        raise Problem('not-text', '%s is not text: it holds NUL bytes' % path, file=path)
+    head = b'\n'.join(data.split(b'\n', 2)[:2])
+    if b'coding' not in head:
+        try:
+            data.decode('utf-8')
+        except UnicodeDecodeError as error:
+            raise Problem('not-text', '%s is not text in UTF-8, and names no other encoding: byte %d'
+                          % (path, error.start), 'a coding line (PEP 263) names the encoding', file=path,
+                          line=data.count(b'\n', 0, error.start) + 1)
+
+
+def own_compiler(loader):
+    """The loader's source_to_code if it is not the standard one."""
+    for kind in type(loader).__mro__ if loader is not None else ():
+        if 'source_to_code' in kind.__dict__:
+            standard = kind.__module__ in ('_frozen_importlib_external', 'importlib._abc', 'importlib._bootstrap_external',
+                                           'importlib.abc')
+            return None if standard else getattr(loader, 'source_to_code')
+    return None
+
+
+def compiled(data, filename, context, loader=None, force=True, module=None):
+    """The code of a module, and its syntax tree."""
+    check_text(data, filename)
+    if not force and host.estimate(data) > 1:
+        raise Problem('too-large', 'compiling %s would hold up the process for about %.1f s'
+                      % (filename, host.estimate(data)), '--force does it all the same', file=filename)
+    try:
+        own = own_compiler(loader)
+        code = None
+        if own is not None:
+            code = context.user(own, data, filename)
+        tree = context.timed(host.compile_quietly, data, filename, 'exec', host.ONLY_AST)
+        if not codes.is_code(code):
+            code = context.timed(host.compile_quietly, tree, filename, 'exec')
+        return code, tree
+    except SyntaxError as error:
+        raise Problem('syntax-error', '%s: %s' % (type(error).__name__, error.msg), file=error.filename or filename,
+                      line=error.lineno, traceback=syntax_text(error, filename))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Problem('syntax-error', '%s: %s' % (type(error).__name__, error), file=filename)
+
+
+def syntax_text(error, filename):
+    lines = ['  File "%s", line %s' % (error.filename or filename, error.lineno)]
+    text = (error.text or '').rstrip('\n')
+    if text.strip():
+        lines.append('    ' + text.strip())
+        if error.offset:
+            lines.append('    ' + ' ' * max(0, error.offset - 1 - len(text) + len(text.lstrip())) + '^')
+    return '\n'.join(lines) + '\n%s: %s\n' % (type(error).__name__, error.msg)
+
+
+def cache_file(module):
+    """The path of the .pyc that belongs to a module, or None."""
+    spec = module.dict.get('__spec__')
+    for path in (module.dict.get('__cached__'), getattr(spec, 'cached', None) if spec is not None else None):
+        if isinstance(path, str):
+            return path
+    return None
+
+
+def cached(module):
+    """(code, recorded mtime, recorded size, stat) out of the module's .pyc, or None."""
+    path = cache_file(module)
+    header = 16 if host.sys.version_info >= (3, 7) else 12
+    try:
+        found = look(path)
+        data = slurp(path)
+        magic = host.sys.modules['_frozen_importlib_external'].MAGIC_NUMBER
+        if data[:4] != magic or len(data) < header:
+            return None
+        numbers = [int.from_bytes(data[start:start + 4], 'little') for start in range(4, header, 4)]
+        code = host.marshal.loads(memoryview(data)[header:])
+    except (TypeError, Problem, OSError, ValueError, EOFError, KeyError):
+        return None
+    if not codes.is_code(code):
+        return None
+    hashed = header == 16 and numbers[0] & 1
+    return code, (None if hashed else numbers[-2]), (None if hashed else numbers[-1]), found

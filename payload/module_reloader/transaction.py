@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""Carries out plans, all of them or none.
+
+For each module, dependencies first: definitions that the module lacks, then new code for its functions in one
+unbroken stretch, then the statements and class members that changed, in source order, then names that left the
+source go, and names in other modules follow.  Whatever happens, a syntax error in an imported file, an exception,
+SystemExit, an interrupt, everything is put back from the journal, in reverse.  What statements did outside of the
+modules' names cannot be taken back; the report lists the statements.
+"""
+from . import baseline, classes, codes, host, journal as journals, patch, rebind, trees
+
+
+class Broken(Exception):
+    """A plan could not be carried out; everything was put back, but for what `lost` names."""
+
+    def __init__(self, error, plan, lost):
+        Exception.__init__(self, str(error))
+        self.error, self.plan, self.lost = error, plan, lost
+
+
+class Transaction:
+    def __init__(self, plans, modules, context, signatures):
+        self.plans, self.context, self.signatures = plans, context, signatures
+        self.journal, self.heap = journals.Journal(), {}
+        self.imports = rebind.Imports(modules, context)
+        self.current = plans[0] if plans else None
+
+    def prepare(self):
+        """Find the functions: the one walk over the heap."""
+        found = patch.live_functions([plan.module.dict for plan in self.plans], self.heap) if self.plans else {}
+        for plan in self.plans:
+            plan.patches, plan.kept_old = patch.patches(plan.target, found[id(plan.module.dict)])
+
+    def run(self):
+        """Do it; Broken when it could not be done, and nothing changed."""
+        try:
+            self.prepare()
+            if any(plan.statements or plan.classes or plan.removed for plan in self.plans):
+                for plan in self.plans:
+                    self.current = plan
+                    self.module(plan)
+            else:
+                with host.Unbroken():
+                    for plan in self.plans:
+                        patch.apply(plan.patches, self.journal)
+            for plan in self.plans:
+                self.current = plan
+                self.finish(plan)
+        except BaseException as error:
+            surely = getattr(self.context, 'surely', lambda action: action())
+            raise Broken(error, self.current, surely(self.journal.roll_back)) from None
+
+    def module(self, plan):
+        start, before = host.time.perf_counter(), dict(plan.module.dict)
+        early = [one for one in plan.statements if trees.is_plain(one) and not plan.options.get('full') and
+                 not any(name in before for name in trees.bound(one))]
+        for statement in early:
+            self.statement(plan, statement)
+        with host.Unbroken():
+            patch.apply(plan.patches, self.journal)
+        work = [(one.lineno, number, one) for number, one in enumerate(plan.statements) if one not in early]
+        work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
+        for _, _, one in sorted(work, key=lambda item: item[:2]):
+            if isinstance(one, classes.Change):
+                self.change(plan, one)
+            else:
+                self.statement(plan, one)
+        for name in plan.removed:
+            if self.journal.set('item', plan.module.dict, name, journals.ABSENT):
+                plan.gone.append(name)
+        changed = self.differences(plan, before)
+        if changed:
+            exports = rebind.exported(before)
+            rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
+            plan.replaced = sorted(changed)
+        plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
+
+    def differences(self, plan, before):
+        """{name: (old, new)} for the names of the module whose value is another object now."""
+        changed, now = {}, plan.module.dict
+        for name in set(before) | set(now):
+            old, new = before.get(name, journals.ABSENT), now.get(name, journals.ABSENT)
+            if old is not new and name not in ('__builtins__', '__annotations__', '__warningregistry__'):
+                changed[name] = (old, new)
+        return changed
+
+    def watched(self, plan, function, *args):
+        """Run code of the program, and write down what it did to the module's names, even if it fails."""
+        before = dict(plan.module.dict)
+        try:
+            return function(*args)
+        finally:
+            for name, (old, new) in self.differences(plan, before).items():
+                self.journal.note('item', plan.module.dict, name, old, new)
+
+    def statement(self, plan, statement):
+        """Run one statement of a module in its own namespace."""
+        module, tree = plan.module, plan.examined.tree
+        names = [name for name in trees.bound(statement)]
+        before = {name: module.dict[name] for name in names if name in module.dict}
+        body, tree.body = tree.body, [statement]
+        try:
+            code = host.compile_quietly(tree, module.filename(), 'exec', plan.examined.code.co_flags & host.FUTURE_FLAGS)
+        finally:
+            tree.body = body
+        self.context.sources[module.filename()] = plan.examined.data
+        plan.executed.append({'line': statement.lineno, 'text': trees.text_of(statement, plan.examined.data)})
+        self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
+        made = {id(node.code) for node in codes.tree(code).walk()}
+        for name in names:
+            self.settle(plan, name, before, made, statement)
+
+    def settle(self, plan, name, before, made, statement):
+        """After a statement bound NAME: a function that was there before becomes the new one and stays."""
+        new = plan.module.dict.get(name, journals.ABSENT)
+        if name not in before:
+            if new is not journals.ABSENT:
+                plan.added.append(name)
+            return
+        old = before[name]
+        if type(old) is host.FunctionType and type(new) is host.FunctionType and id(new.__code__) in made and \
+                old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
+                patch.transplant(old, new, self.journal):
+            self.journal.set('item', plan.module.dict, name, old)
+        elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
+            plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
+                                  'on with the old one'})
+        elif trees.kind(statement) == 'ClassDef' and isinstance(old, type) and old is not new:
+            plan.kept_old.append({'name': name, 'reason': 'a new class was made: instances stay with the old one'})
+        if name not in plan.changed:
+            plan.changed.append(name)
+
+    def change(self, plan, change):
+        """Make the members of a class that changed, then move them onto it."""
+        self.context.sources[plan.module.filename()] = plan.examined.data
+        for statement in change.statements:
+            plan.executed.append({'line': statement.lineno, 'text': trees.text_of(statement, plan.examined.data)})
+        self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
+        with host.Unbroken():
+            changed, added, removed = classes.commit(change, plan.module, self.journal)
+        plan.changed.extend(changed)
+        plan.added.extend(added)
+        plan.gone.extend(removed)
+
+    def finish(self, plan):
+        """What follows from the new code, and the check that nothing that can be reached runs the old one."""
+        patched = {id(one.function) for one in plan.patches if one.changed}
+        for wrapper in patch.wrapper_caches(plan.module, patched):
+            wrapper.cache_clear()
+        touched = {change.kind for change in plan.classes}
+        paths = {one.path.rpartition('.')[0] for one in plan.patches if one.changed}
+        for name, kind in baseline.classes_of(plan.module):
+            if kind in touched or name in paths:
+                classes.refresh_abstract(kind, self.journal)
+        for one in plan.patches:
+            if one.changed and one.path not in plan.changed:
+                plan.changed.append(one.path)
+        left = [one for one in baseline.reachable(plan.module) if '<locals>' not in one.__qualname__ and
+                '<lambda>' not in one.__qualname__ and not baseline.runs(plan.examined.code, [one], self.signatures)]
+        if left and plan.examined.old is not None:
+            reasons = {one['name']: one['reason'] for one in plan.kept_old}
+            name = left[0].__qualname__
+            raise host.Refusal('refused', '%s.%s would go on running old code: %s' % (
+                plan.module.name, name, reasons.get(name, 'no way was found to replace it')), module=plan.module.name)
+
+
+def running_old(plans, heap):
+    """Frames, generators and coroutines that go on in code that was replaced: {id of plan: [entries]}."""
+    old = {id(one.old): (plan, one) for plan in plans for one in plan.patches if one.changed}
+    found = {id(plan): [] for plan in plans}
+    if not old:
+        return found
+    names = thread_names()
+    for ident, frame in list(host.sys._current_frames().items()):
+        while frame is not None:
+            if id(frame.f_code) in old:
+                plan, one = old[id(frame.f_code)]
+                found[id(plan)].append(entry('frame', names.get(ident, 'thread %d' % ident), plan, one, frame.f_lineno))
+            frame = frame.f_back
+    suspended = [one.old for plan in plans for one in plan.patches if one.changed and
+                 one.old.co_flags & codes.GENERATORS]
+    if suspended:
+        referrers, _, seconds, _ = host.referrers(*suspended)
+        heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2))
+        kinds = {'generator': 'gi', 'coroutine': 'cr', 'async_generator': 'ag'}
+        for value in referrers:
+            prefix = kinds.get(type(value).__name__)
+            if prefix and id(getattr(value, prefix + '_code', None)) in old:
+                frame = getattr(value, prefix + '_frame', None)
+                if frame is not None and not getattr(value, prefix + '_running', False):
+                    plan, one = old[id(getattr(value, prefix + '_code'))]
+                    found[id(plan)].append(entry(type(value).__name__, None, plan, one, frame.f_lineno))
+    return found
+
+
+def entry(kind, thread, plan, one, line):
+    return {'kind': kind, 'thread': thread, 'function': plan.module.name + '.' + one.path,
+            'file': plan.module.path, 'line': line}
+
+
+def thread_names():
+    """The names of the program's threads, without calling anything of theirs."""
+    threading = host.sys.modules.get('threading')
+    active = getattr(threading, '_active', None) if type(threading) is host.ModuleType else None
+    found = {}
+    for ident, thread in list(active.items()) if type(active) is dict else ():
+        name = getattr(thread, '__dict__', {}).get('_name')
+        if isinstance(name, str):
+            found[ident] = name
+    return found

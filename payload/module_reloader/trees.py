@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Questions about syntax trees, without the ast module: the classes of the nodes are built in, their names suffice."""
+
+
+def kind(node):
+    return type(node).__name__
+
+
+def start_line(statement):
+    """The first line of a statement, decorators included."""
+    return min([statement.lineno] + [one.lineno for one in getattr(statement, 'decorator_list', ())])
+
+
+def bodies(statement):
+    """The lists of statements that stand inside STATEMENT, in the same scope."""
+    if kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
+        return []
+    found = [getattr(statement, name) for name in ('body', 'orelse', 'finalbody') if isinstance(
+        getattr(statement, name, None), list)]
+    for part in list(getattr(statement, 'handlers', ())) + list(getattr(statement, 'cases', ())):
+        found.append(part.body)
+    return found
+
+
+def inside(statements):
+    """All statements of a scope, those inside of others included."""
+    for statement in statements:
+        yield statement
+        for body in bodies(statement):
+            for below in inside(body):
+                yield below
+
+
+def classes(statements, path=()):
+    """The class statements at module level and in classes: {first line: (the statements from outermost to it)}."""
+    found = {}
+    for statement in inside(statements):
+        if kind(statement) == 'ClassDef':
+            found[start_line(statement)] = path + (statement,)
+            found.update(classes(statement.body, path + (statement,)))
+    return found
+
+
+def at_line(statements, line):
+    """The one of STATEMENTS in which LINE lies, or None."""
+    best = None
+    for statement in statements:
+        if start_line(statement) <= line:
+            best = statement
+    return best
+
+
+def is_main_guard(statement):
+    """Whether a statement is `if __name__ == '__main__':`."""
+    test = getattr(statement, 'test', None)
+    if kind(statement) != 'If' or kind(test) != 'Compare' or len(test.ops) != 1 or kind(test.ops[0]) != 'Eq':
+        return False
+    sides = (test.left, test.comparators[0])
+    named = [kind(side) == 'Name' and side.id == '__name__' for side in sides]
+    text = [side.s if kind(side) == 'Str' else getattr(side, 'value', None) for side in sides]
+    return named[0] and text[1] == '__main__' or named[1] and text[0] == '__main__'
+
+
+def targets(node):
+    """The names that an assignment target binds."""
+    if kind(node) == 'Name':
+        return [node.id]
+    if kind(node) in ('Tuple', 'List'):
+        return [name for part in node.elts for name in targets(part)]
+    return targets(node.value) if kind(node) == 'Starred' else []
+
+
+def bound(statement):
+    """The names that a statement binds in its scope, as far as its text says."""
+    what, found = kind(statement), []
+    if what in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
+        return [statement.name]
+    if what in ('Import', 'ImportFrom'):
+        return [one.asname or one.name.partition('.')[0] if what == 'Import' else one.asname or one.name
+                for one in statement.names]
+    for name in ('targets', 'target', 'optional_vars'):
+        part = getattr(statement, name, None)
+        for target in part if isinstance(part, list) else [part]:
+            found.extend(targets(target))
+    for item in getattr(statement, 'items', ()):
+        found.extend(targets(item.optional_vars))
+    if what == 'TypeAlias':
+        found.extend(targets(statement.name))
+    for body in bodies(statement):
+        for one in body:
+            found.extend(bound(one))
+    return found
+
+
+def literal(node):
+    """The value of an expression of constants; ValueError for any other."""
+    what = kind(node)
+    if what in ('Constant', 'NameConstant', 'Bytes', 'Str', 'Num', 'Ellipsis'):
+        return {'Str': lambda: node.s, 'Bytes': lambda: node.s, 'Num': lambda: node.n,
+                'Ellipsis': lambda: Ellipsis}.get(what, lambda: node.value)()
+    if what == 'UnaryOp' and kind(node.op) in ('USub', 'UAdd', 'Not'):
+        value = literal(node.operand)
+        return {'USub': lambda: -value, 'UAdd': lambda: +value, 'Not': lambda: not value}[kind(node.op)]()
+    if what in ('Tuple', 'List'):
+        return {'Tuple': tuple, 'List': list}[what](map(literal, node.elts))
+    if what == 'Set':
+        return set(map(literal, node.elts))
+    if what == 'Dict' and None not in node.keys:
+        return dict(zip(map(literal, node.keys), map(literal, node.values)))
+    raise ValueError(what)
+
+
+def text_of(statement, data):
+    """The first line of a statement as it stands in the source."""
+    lines = data.split(b'\n', statement.lineno)
+    line = lines[statement.lineno - 1] if len(lines) >= statement.lineno else b''
+    return line.decode('utf-8', 'replace').strip()[:200]
+
+
+def is_plain(statement):
+    """Whether a statement can be run early, because it needs nothing of its module and calls nothing of it."""
+    what = kind(statement)
+    if what in ('Import', 'ImportFrom'):
+        return True
+    if what in ('FunctionDef', 'AsyncFunctionDef'):
+        parts = statement.args.defaults + [one for one in statement.args.kw_defaults if one is not None]
+        notes = [statement.returns] + [one.annotation for one in statement.args.args + statement.args.kwonlyargs]
+        if statement.decorator_list or any(one is not None for one in notes):
+            return False
+        return all(is_literal(part) for part in parts)
+    return what == 'Assign' and is_literal(statement.value) and all(kind(one) == 'Name' for one in statement.targets)
+
+
+def is_literal(node):
+    try:
+        literal(node)
+    except (ValueError, TypeError):
+        return False
+    return True
