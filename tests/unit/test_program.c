@@ -64,7 +64,8 @@ static void child(int argc, const char **argv, const char *stdout_path, int out_
 	} else if (stdout_path) {
 		(void)close(1);
 	}
-	(void)freopen("/dev/null", "r", stdin);
+	(void)close(0);
+	(void)open("/dev/null", O_RDONLY);
 	exit(program_main(argc, (char **)argv));
 }
 
