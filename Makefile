@@ -167,16 +167,19 @@ format-check:
 
 BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
 
 install: all
 	install -D -m 755 $(B)/mr-attach $(DESTDIR)$(BINDIR)/mr-attach
 	install -D -m 644 docs/mr-attach.1 $(DESTDIR)$(MANDIR)/man1/mr-attach.1
 	install -D -m 644 docs/completions/mr-attach.bash $(DESTDIR)$(BASH_COMPLETIONS)/mr-attach
 	install -D -m 644 docs/completions/mr-attach.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_mr-attach
+	install -D -m 644 docs/completions/mr-attach.fish $(DESTDIR)$(FISH_COMPLETIONS)/mr-attach.fish
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/mr-attach $(DESTDIR)$(MANDIR)/man1/mr-attach.1
 	rm -f $(DESTDIR)$(BASH_COMPLETIONS)/mr-attach $(DESTDIR)$(ZSH_COMPLETIONS)/_mr-attach
+	rm -f $(DESTDIR)$(FISH_COMPLETIONS)/mr-attach.fish
 
 clean:
 	rm -rf build $(B)

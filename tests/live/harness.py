@@ -111,8 +111,12 @@ def mappings(pid):
 
 
 def regions(pid):
-    """Our own mappings: they start at 0x6d72…, "mr"."""
-    return [row for row in mappings(pid) if row[0] >> 32 == 0x6d72]
+    return [row for row in mappings(pid) if is_ours(row)]
+
+
+def is_ours(row):
+    """Our own mappings: sixteen places from 0x6d7200000000 ("mr") on, see payload/request.h."""
+    return 0 <= (row[0] >> 32) - 0x6d72 < 16 and not row[3]
 
 
 def descriptors(pid):
@@ -150,10 +154,10 @@ class Snapshot:
 def differences(before, after, leftover=0):
     """In words. `leftover`: how many idle regions of ours may stay (after a kill)."""
     found = []
-    ours = [row for row in after.maps if row[0] >> 32 == 0x6d72]
-    if len(ours) > leftover:
+    ours = [row for row in after.maps if is_ours(row)]
+    if len({row[0] >> 32 for row in ours}) > leftover:
         found.append('regions of ours remain: %s' % [hex(r[0]) + ' ' + r[2] for r in ours])
-    new = {row for row in after.executable() - before.executable() if row[0] >> 32 != 0x6d72}
+    new = {row for row in after.executable() - before.executable() if not is_ours(row)}
     # The page of the vdso keeps a private copy; the kernel may show its mapping as split.
     new = {row for row in new if row[3] not in ('[vdso]', '[vsyscall]')}
     if new:

@@ -83,6 +83,8 @@ class Many(LiveTest):
                 process.kill()
                 process.communicate()
                 self.assertStatus(target.attach('exec', '1'), 0)
+            time.sleep(0.5)  # until the last one's code has ended
+            self.assertStatus(target.attach('exec', '1'), 0)
             self.assertUnharmed(target)
             target.stop()
 

@@ -129,7 +129,7 @@ class Signals(LiveTest):
 
     @each([(label(p), p) for p in REQUIRED])
     def test_a_handler_that_raises(self, python):
-        """An alarm during our code must interrupt the program's wait, not our code."""
+        """An alarm during our code must interrupt the program's wait, as if we were not there."""
         script = ('import signal, time\n'
                   'def alarm(number, frame): raise TimeoutError("alarm")\n'
                   'signal.signal(signal.SIGALRM, alarm)\n'
@@ -144,8 +144,9 @@ class Signals(LiveTest):
                 os.write(target.process.stdin.fileno(), b'(signal.setitimer(signal.ITIMER_REAL, 0.5), nap(5))[1]\n')
                 time.sleep(0.1)  # inside the nap
                 result = target.attach('-j', 'exec', 'import time; time.sleep(0.8); "done"')
-                self.assertStatus(result, 0)
-                self.assertEqual(result.value, "'done'")
+                # Our code went on, or ended for the sake of the program, and says so.
+                self.assertIn((result.status, (result.json['error'] or {}).get('code')),
+                              [(0, None), (1, 'interrupted-by-program')], str(result))
                 napped = float(target.hear()['answer'])
                 self.assertGreater(napped, 0.45)
                 self.assertLess(napped, 1.5, 'the handler ran late')
