@@ -21,79 +21,93 @@ enum kind {
 };
 
 struct field {
-	const char *key;
 	enum kind kind;
-	const struct field *fields;	/* of OBJECT and OBJECTS */
 	bool optional;			/* left out where the answer has none */
+	const char *key;		/* NULL ends a list of fields */
+	const struct field *fields;	/* of OBJECT and OBJECTS */
 };
 
 static const struct field executed_fields[] = {
-	{ "line", INTEGER, NULL, false },
-	{ "text", STRING, NULL, false },
-	{ NULL, STRING, NULL, false },
+	{ INTEGER, false, "line", NULL },
+	{ STRING, false, "text", NULL },
+	{ .key = NULL },
 };
 
 static const struct field kept_fields[] = {
-	{ "name", STRING, NULL, false },
-	{ "reason", STRING, NULL, false },
-	{ NULL, STRING, NULL, false },
+	{ STRING, false, "name", NULL },
+	{ STRING, false, "reason", NULL },
+	{ .key = NULL },
 };
 
 static const struct field running_fields[] = {
-	{ "kind", STRING, NULL, false },     { "thread", STRING, NULL, false }, { "function", STRING, NULL, false },
-	{ "file", STRING, NULL, false },     { "line", INTEGER, NULL, false },	{ NULL, STRING, NULL, false },
+	{ STRING, false, "kind", NULL },
+	{ STRING, false, "thread", NULL },
+	{ STRING, false, "function", NULL },
+	{ STRING, false, "file", NULL },
+	{ INTEGER, false, "line", NULL },
+	{ .key = NULL },
 };
 
 static const struct field module_fields[] = {
-	{ "name", STRING, NULL, false },
-	{ "path", STRING, NULL, false },
-	{ "state", STRING, NULL, false },
-	{ "why", STRING, NULL, false },
-	{ "baseline", STRING, NULL, false },
-	{ "changed", STRINGS, NULL, false },
-	{ "added", STRINGS, NULL, false },
-	{ "removed", STRINGS, NULL, false },
-	{ "rebound", STRINGS, NULL, false },
-	{ "executed", OBJECTS, executed_fields, false },
-	{ "derived", ITEMS, NULL, false },
-	{ "kept_old", OBJECTS, kept_fields, false },
-	{ "running_old", OBJECTS, running_fields, false },
-	{ "warnings", STRINGS, NULL, false },
-	{ "ran_us", INTEGER, NULL, false },
-	{ "diff", STRING, NULL, true },
-	{ "loaded_at", NUMBER, NULL, true },
-	{ "exact", BOOLEAN, NULL, true },
-	{ NULL, STRING, NULL, false },
+	{ STRING, false, "name", NULL },
+	{ STRING, false, "path", NULL },
+	{ STRING, false, "state", NULL },
+	{ STRING, false, "why", NULL },
+	{ STRING, false, "baseline", NULL },
+	{ STRINGS, false, "changed", NULL },
+	{ STRINGS, false, "added", NULL },
+	{ STRINGS, false, "removed", NULL },
+	{ STRINGS, false, "rebound", NULL },
+	{ OBJECTS, false, "executed", executed_fields },
+	{ ITEMS, false, "derived", NULL },
+	{ OBJECTS, false, "kept_old", kept_fields },
+	{ OBJECTS, false, "running_old", running_fields },
+	{ STRINGS, false, "warnings", NULL },
+	{ INTEGER, false, "ran_us", NULL },
+	{ STRING, true, "diff", NULL },
+	{ NUMBER, true, "loaded_at", NULL },
+	{ BOOLEAN, true, "exact", NULL },
+	{ .key = NULL },
 };
 
 static const struct field error_fields[] = {
-	{ "code", STRING, NULL, false },      { "message", STRING, NULL, false }, { "module", STRING, NULL, false },
-	{ "file", STRING, NULL, false },      { "line", INTEGER, NULL, false },	  { "traceback", STRING, NULL, false },
-	{ "hint", STRING, NULL, false },      { NULL, STRING, NULL, false },
+	{ STRING, false, "code", NULL },
+	{ STRING, false, "message", NULL },
+	{ STRING, false, "module", NULL },
+	{ STRING, false, "file", NULL },
+	{ INTEGER, false, "line", NULL },
+	{ STRING, false, "traceback", NULL },
+	{ STRING, false, "hint", NULL },
+	{ .key = NULL },
 };
 
 static const struct field history_fields[] = {
-	{ "id", INTEGER, NULL, false },	     { "at", NUMBER, NULL, false },	 { "uid", INTEGER, NULL, false },
-	{ "sudo_user", STRING, NULL, false }, { "command", STRING, NULL, false }, { "status", INTEGER, NULL, false },
-	{ "modules", ITEMS, NULL, false },   { NULL, STRING, NULL, false },
+	{ INTEGER, false, "id", NULL },
+	{ NUMBER, false, "at", NULL },
+	{ INTEGER, false, "uid", NULL },
+	{ STRING, false, "sudo_user", NULL },
+	{ STRING, false, "command", NULL },
+	{ INTEGER, false, "status", NULL },
+	{ ITEMS, false, "modules", NULL },
+	{ .key = NULL },
 };
 
 static const struct field answer_fields[] = {
-	{ "status", INTEGER, NULL, false },
-	{ "python", STRING, NULL, false },
-	{ "executable", STRING, NULL, false },
-	{ "interpreter", INTEGER, NULL, false },
-	{ "gil_longest", INTEGER, NULL, false },
-	{ "modules", OBJECTS, module_fields, false },
-	{ "excluded_stale", STRINGS, NULL, false },
-	{ "heap", SCALARS, NULL, false },
-	{ "output", TEXT, NULL, false },
-	{ "value", STRING, NULL, false },
-	{ "error", OBJECT, error_fields, false },
-	{ "history", OBJECTS_OR_NULL, history_fields, false },
-	{ "engine", STRING, NULL, false },
-	{ "notes", STRINGS, NULL, false },
-	{ NULL, STRING, NULL, false },
+	{ INTEGER, false, "status", NULL },
+	{ STRING, false, "python", NULL },
+	{ STRING, false, "executable", NULL },
+	{ INTEGER, false, "interpreter", NULL },
+	{ INTEGER, false, "gil_longest", NULL },
+	{ OBJECTS, false, "modules", module_fields },
+	{ STRINGS, false, "excluded_stale", NULL },
+	{ SCALARS, false, "heap", NULL },
+	{ TEXT, false, "output", NULL },
+	{ STRING, false, "value", NULL },
+	{ OBJECT, false, "error", error_fields },
+	{ OBJECTS_OR_NULL, false, "history", history_fields },
+	{ STRING, false, "engine", NULL },
+	{ STRINGS, false, "notes", NULL },
+	{ .key = NULL },
 };
 
 static json_t *clean(json_t *value, const struct field *field);

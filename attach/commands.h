@@ -39,10 +39,10 @@ enum command_option {
 
 struct command {
 	enum command_id id;
+	unsigned int options;	/* enum command_option */
 	const char *name;
 	const char *operands;	/* as in the synopsis: "TARGET...", "" for none */
 	const char *what;	/* one line of help */
-	unsigned int options;	/* enum command_option */
 	bool targets;		/* its operands are TARGETs, at least one */
 	bool code;		/* its first operand is code or a file with code; what follows is not ours */
 	bool engine;		/* the engine goes along into the target */

@@ -62,7 +62,7 @@ static char *put_private(char *at, unsigned char byte)
 
 json_t *text_json(const char *bytes, size_t size)
 {
-	AUTO_FREE char *text = malloc(size * 4 + 1);
+	char *text = malloc(size * 4 + 1);
 	char *at = text;
 	json_t *ret;
 
@@ -81,12 +81,13 @@ json_t *text_json(const char *bytes, size_t size)
 		}
 	}
 	ret = json_stringn(text, (size_t)(at - text));
+	free(text);
 	return ret;
 }
 
 json_t *text_json_latin1(const char *bytes, size_t size)
 {
-	AUTO_FREE char *text = malloc(size * 2 + 1);
+	char *text = malloc(size * 2 + 1);
 	char *at = text;
 	json_t *ret;
 
@@ -95,6 +96,7 @@ json_t *text_json_latin1(const char *bytes, size_t size)
 	for (size_t i = 0; i < size; i++)
 		at = put_latin1(at, (unsigned char)bytes[i]);
 	ret = json_stringn_nocheck(text, (size_t)(at - text));
+	free(text);
 	return ret;
 }
 

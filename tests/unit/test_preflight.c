@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * May we attach, on machines and to processes that are made up. Needs attach/preflight.o, inject/{error,look,proc,
- * proc_read}.o.
+ * proc_read,maps,cursor}.o.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

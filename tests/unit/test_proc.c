@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The parsers of /proc, over text. Needs inject/proc.o and inject/proc_read.o.
+ * The parsers of /proc, over text. Needs inject/proc.o and inject/{maps,cursor,proc_read}.o.
  */
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The whole program but for the part that touches processes: words in, report and exit status out.
- * Needs all of attach/ but main.o, and inject/{error,look,proc,proc_read}.o; the rest of inject/ is the fake included here.
+ * Needs all of attach/ but main.o, and inject/{error,look,proc,proc_read,maps,cursor}.o; the rest of inject/ is the fake included here.
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * A stand-in for the part of inject/ that touches a process, so that attach/ can be tried without one: included by
- * test_program.c, or linked with attach/ and inject/{error,look,proc,proc_read}.o for a program to play with.
+ * test_program.c, or linked with attach/ and inject/{error,look,proc,proc_read,maps,cursor}.o for a program to play with.
  * The environment says what happens:
  *
  *	MR_FAKE_OPEN	code that mr_target_open() fails with ("not-python")
