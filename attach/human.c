@@ -232,16 +232,21 @@ static bool complain_gcc(struct terminal *terminal, const json_t *error)
 	return true;
 }
 
+/* "pid 42: shop.cart: message (file:line)", without what the message says already. */
 static void complain_prose(struct terminal *terminal, const json_t *report, const json_t *error)
 {
 	const char *module = human_string(error, "module"), *file = human_string(error, "file");
+	const char *message = human_string(error, "message");
 	char line[32] = "";
 
-	if (json_is_integer(json_object_get(error, "line")))
+	if (!strncmp(message, module, strlen(module)))
+		module = "";
+	if (strstr(message, file))
+		file = "";
+	if (file[0] && json_is_integer(json_object_get(error, "line")))
 		(void)snprintf(line, sizeof(line), ":%" JSON_INTEGER_FORMAT, human_integer(error, "line"));
 	terminal_say(terminal, "pid %" JSON_INTEGER_FORMAT ": %s%s%s%s%s%s%s", human_integer(report, "pid"), module,
-		     module[0] ? ": " : "", human_string(error, "message"), file[0] ? " (" : "", file,
-		     file[0] ? line : "", file[0] ? ")" : "");
+		     module[0] ? ": " : "", message, file[0] ? " (" : "", file, line, file[0] ? ")" : "");
 }
 
 void human_complain(struct terminal *terminal, const struct options *options, const json_t *report)

@@ -130,11 +130,12 @@ static void print_executed(struct terminal *terminal, const json_t *module, int 
 
 static void print_old_code(struct terminal *terminal, const json_t *module, int indent)
 {
+	bool failed = !strcmp(human_string(module, "state"), "failed");
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach(json_object_get(module, "kept_old"), i, item) {
-		begin_detail(terminal, indent, "old code stays in");
+		begin_detail(terminal, indent, failed ? "cannot be done:" : "old code stays in");
 		human_field(terminal, item, "name");
 		(void)fputs(": ", terminal->out);
 		human_field(terminal, item, "reason");
@@ -227,7 +228,7 @@ static void print_loaded(struct terminal *terminal, const json_t *module)
 {
 	double seconds = json_number_value(json_object_get(module, "loaded_at"));
 	bool exact = json_is_true(json_object_get(module, "exact"));
-	char when[32] = "unknown            ";
+	char when[32] = "";
 	struct tm tm;
 	time_t t;
 
@@ -236,18 +237,33 @@ static void print_loaded(struct terminal *terminal, const json_t *module)
 		if (localtime_r(&t, &tm))
 			(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
 	}
-	(void)fprintf(terminal->out, "  %c%s", exact ? ' ' : '~', when);
+	(void)fprintf(terminal->out, "  %c%-19s", when[0] && !exact ? '~' : ' ', when);
+}
+
+/* Without tracking no load time may be known at all: then there is no column for it. */
+static bool any_loaded(const json_t *modules)
+{
+	const json_t *module;
+	size_t i;
+
+	json_array_foreach(modules, i, module) {
+		if (json_is_number(json_object_get(module, "loaded_at")))
+			return true;
+	}
+	return false;
 }
 
 void human_table(struct terminal *terminal, const json_t *report)
 {
 	const json_t *modules = json_object_get(report, "modules"), *module;
 	int states_width = width_of(modules, "state", INDENT_MAX), names_width = width_of(modules, "name", INDENT_MAX);
+	bool times = any_loaded(modules);
 	size_t i;
 
 	json_array_foreach(modules, i, module) {
 		print_head(terminal, module, states_width, names_width);
-		print_loaded(terminal, module);
+		if (times)
+			print_loaded(terminal, module);
 		(void)fputs("  ", terminal->out);
 		human_field(terminal, module, "path");
 		if (human_string(module, "why")[0]) {
