@@ -120,7 +120,7 @@ Test(human, list)
 	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"a\",\"state\":\"stale\",\"path\":\"/s/a.py\",\"why\":\"content\","
 	       "\"loaded_at\":86400,\"exact\":true},{\"name\":\"bb\",\"state\":\"missing\",\"path\":\"/s/b.py\"}]}",
 	       "stale    a    1970-01-02 00:00:00  /s/a.py  (content)\n"
-	       "missing  bb                       /s/b.py\n"
+	       "missing  bb                        /s/b.py\n"
 	       "pid 42: 1 module stale, 1 without their source; stopped 0.11 ms, ran 1.5 ms\n", "");
 	expect("stale", "{" RAN ",\"status\":0,\"modules\":[]}", "pid 42: nothing is stale; stopped 0.11 ms, ran 1.5 ms\n",
 	       "");

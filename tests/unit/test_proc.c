@@ -241,7 +241,7 @@ Test(stat, long_name_is_cut)
 Test(stat, cut_short)
 {
 	static const char text[] = "4242 (python3)" STAT_TAIL;
-	size_t whole = strstr(text, " 1000 20") - text;
+	size_t whole = (size_t)(strstr(text, " 1000 20") - text);
 	struct proc_stat st;
 
 	for (size_t size = 0; size < whole - 6; size++)
