@@ -3,12 +3,13 @@
 nothing.
 
 A .pyc is believed if every function of the module that can be reached runs code that is in it, and it is not a later
-one: it was written before the process began, or it was made from another source than the one on disk now, or the
-constants in it are the module's.
+one: it was written before the process began or before the source last changed, or it was made from another source
+than the one on disk now, or the constants in it are the module's.
 """
 from . import codes, host, scope, sources, state, units
 
 DEPTH = 12
+FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func'}
 
 
 def inner_functions(value, depth=0):
@@ -32,8 +33,10 @@ def inner_functions(value, depth=0):
         parts = [value.__func__]
     elif kind is property:
         parts = [value.fget, value.fset, value.fdel]
-    elif kind.__name__ == '_lru_cache_wrapper' and kind.__module__ == 'functools':
-        parts = [value.__wrapped__]
+    elif kind.__module__ == 'functools' and kind.__name__ in FUNCTOOLS:
+        parts = [getattr(value, FUNCTOOLS[kind.__name__], None)]
+    elif kind in (list, tuple, dict) and depth < 2 and len(value) < 1000:
+        parts = list(value.values() if kind is dict else value)
     else:
         parts = []
     for part in parts:
@@ -110,7 +113,7 @@ def find(module, found, context, signatures):
         code, mtime, size, cache = witness
         if runs(code, functions, signatures):
             other = (mtime, size) != (int(found.st_mtime) & 0xffffffff, found.st_size & 0xffffffff)
-            if cache.st_ctime < scope.born() or mtime is not None and other or \
-                    constants_agree(module, code, signatures):
+            older = cache.st_ctime < scope.born() or cache.st_ctime_ns < found.st_ctime_ns
+            if older or mtime is not None and other or constants_agree(module, code, signatures):
                 return 'pyc', code
     return 'none', None

@@ -113,7 +113,7 @@ def make_cell(value):
 
 def home(value, cell, kind):
     """VALUE with the methods in it at home in the class KIND: their cell for super() holds it."""
-    if hasattr(cell, 'cell_contents') or cell is None:
+    if cell is None:
         return value
     if host.sys.version_info >= (3, 7):
         cell.cell_contents = kind
@@ -132,6 +132,8 @@ def home(value, cell, kind):
 
 def stage(change, module, tree, code, context):
     """Run what has to be run: the new raw values of the members, in change.staged.  Runs code of the program."""
+    if not change.statements and not change.whole:
+        return None
     if change.whole:
         return stage_whole(change, module, tree, code, context)
     body = body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS)

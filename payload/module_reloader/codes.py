@@ -11,6 +11,7 @@ reported.
 """
 from . import host
 
+ITERABLE = 0x100                             # set on a live generator function by types.coroutine
 GENERATORS = 0x20 | 0x80 | 0x200             # generator, coroutine, asynchronous generator
 VARARGS, VARKEYWORDS, OPTIMIZED, NEWLOCALS, HAS_DOCSTRING = 4, 8, 1, 2, 0x4000000
 CLASS_NAMES = ('__firstlineno__', '__static_attributes__')
@@ -68,7 +69,7 @@ class Signatures:
                 consts, raw = self.class_constants(code)
             consts = tuple(('code', self.of(const)) if is_code(const) else constant_key(const) for const in consts)
             key = (code.co_name, code.co_argcount, getattr(code, 'co_posonlyargcount', 0), code.co_kwonlyargcount,
-                   code.co_flags, raw, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
+                   code.co_flags & ~ITERABLE, raw, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
                    consts, getattr(code, 'co_exceptiontable', b''))
             found = self.known[id(code)] = (self.number(key), code)
         return found[0]
@@ -135,6 +136,17 @@ def match(old, new, signatures):
 def pair(old, new, signatures):
     old.partner, new.partner = new, old
     match(old, new, signatures)
+
+
+def like(old, new):
+    """NEW with the mark that types.coroutine put on OLD."""
+    if not old.co_flags & ITERABLE or new.co_flags & ITERABLE:
+        return new
+    if hasattr(new, 'replace'):
+        return new.replace(co_flags=new.co_flags | ITERABLE)
+    return type(new)(new.co_argcount, new.co_kwonlyargcount, new.co_nlocals, new.co_stacksize, new.co_flags | ITERABLE,
+                     new.co_code, new.co_consts, new.co_names, new.co_varnames, new.co_filename, new.co_name,
+                     new.co_firstlineno, new.co_lnotab, new.co_freevars, new.co_cellvars)
 
 
 def same_variables(old, new):

@@ -72,8 +72,12 @@ class Work:
     def unchanged(self, one, named):
         if one.moved:
             self.moved.append(one)
-        if named or one.moved:
-            self.result.modules.append(report.module(one.module.name, one.module.path, 'unchanged', None, one.baseline))
+        said = list(one.guess.warnings) if one.guess is not None else []
+        if one.moved:
+            said.append('only lines moved: tracebacks follow')
+        if named or said:
+            self.result.modules.append(report.module(one.module.name, one.module.path, 'unchanged', None, one.baseline,
+                                                     warnings=said))
 
     def skip(self, module, reason):
         self.result.modules.append(report.module(module.name, module.path, 'skipped', warnings=[reason]))

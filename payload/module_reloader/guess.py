@@ -12,6 +12,7 @@ from . import baseline, codes, host, trees
 class Guess:
     def __init__(self):
         self.changed, self.removed, self.statements, self.undecided, self.warnings = [], [], [], [], []
+        self.refused, self.moved = [], False
         self.members = []                    # (path of the class statements, statements to run, names to remove)
 
 
@@ -60,6 +61,13 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
         return bool(names) and what != 'AnnAssign' and any(name not in namespace for name in names)
     if any(name not in namespace for name in names):
         return True
+    if trees.kind(value) == 'Name' and value.id in namespace and len(names) == 1:
+        if namespace[names[0]] is not namespace[value.id] and names[0] not in keep:
+            guess.undecided.append({'name': prefix + names[0], 'line': statement.lineno,
+                                    'live': show(namespace[names[0]]), 'source': value.id})
+        return False
+    if trees.kind(value) == 'Lambda':
+        return False
     try:
         source = trees.literal(value)
     except (ValueError, TypeError):
@@ -84,23 +92,42 @@ def guess(module, code, tree, signatures, keep=()):
     for node in root.walk():
         paths.setdefault(node.path, []).append(signatures.of(node.code))
     functions = baseline.reachable(module)
-    seen = set()
+    places = {(signatures.of(node.code), node.code.co_firstlineno) for node in root.walk()}
     for function in functions:
-        name = path_of(function)
-        if name in paths and signatures.of(function.__code__) not in paths[name] and name not in seen:
+        name, mine = path_of(function), signatures.of(function.__code__)
+        if name in paths and mine not in paths[name] and name not in result.changed:
             result.changed.append(name)
         elif name not in paths and '.' not in name and module.dict.get(name) is function:
             result.removed.append(name)
-        seen.add(name)
+        result.moved = result.moved or (mine, function.__code__.co_firstlineno) not in places
     runtime = assigned_by_functions(root) | set(keep)
     for statement in tree.body:
         compare_statement(result, statement, module.dict, runtime)
     named = dict(baseline.classes_of(module))
-    for path in trees.classes(tree.body).values():
-        kind = named.get('.'.join(one.name for one in path))
-        if kind is not None:
-            compare_class(result, kind, path, paths, functions)
+    statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}
+    for name, kind in named.items():
+        if name in statements:
+            compare_class(result, kind, statements[name], paths, functions, module.dict)
+        elif '.' not in name and name not in root_names(root):
+            result.removed.append(name)
+    left_over(result, module, code, tree, runtime, named)
     return result
+
+
+def root_names(root):
+    return {node.code.co_name for node in root.nodes}
+
+
+def left_over(result, module, code, tree, runtime, classes):
+    """Names that the source does not bind: who bound them cannot be known."""
+    if any(trees.kind(one) == 'ImportFrom' and any(part.name == '*' for part in one.names)
+           for one in trees.inside(tree.body)):
+        return
+    for name, value in sorted(module.dict.items(), key=lambda item: str(item[0])):
+        if type(name) is str and not name.startswith('__') and name not in code.co_names and name not in runtime and \
+                name not in result.removed and name not in classes and type(value) is not host.ModuleType:
+            result.warnings.append('%s is not bound by the source; the program may have set it, or the source have lost '
+                                   'it: it is left alone' % name)
 
 
 def path_of(function):
@@ -112,37 +139,93 @@ def compare_statement(result, statement, namespace, runtime):
     what = trees.kind(statement)
     if trees.is_main_guard(statement) or what in ('Pass', 'Global'):
         return
+    names = trees.bound(statement)
+    missing = [name for name in names if name not in namespace and name != '*']
     if what in ('Assign', 'AnnAssign'):
         if compare_constant(result, statement, namespace, runtime):
             result.statements.append(statement)
-    elif what in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef', 'Import', 'ImportFrom'):
-        missing = [name for name in trees.bound(statement) if name not in namespace and name != '*']
-        if missing:
+    elif what in ('FunctionDef', 'AsyncFunctionDef'):
+        if missing or other_header(statement, namespace[statement.name], namespace):
             result.statements.append(statement)
+    elif what in ('ClassDef', 'Import', 'ImportFrom'):
+        if missing or what == 'ClassDef' and type(namespace[statement.name]) is host.FunctionType and \
+                not statement.decorator_list:
+            result.statements.append(statement)
+        elif what == 'ImportFrom':
+            compare_import(result, statement, namespace, runtime)
     elif what == 'Expr' and trees.kind(statement.value) in ('Constant', 'Str'):
         pass
-    else:
-        missing = [name for name in trees.bound(statement) if name not in namespace]
-        if what in ('If', 'Try', 'With') and missing or what not in ('If', 'Try', 'With'):
-            result.warnings.append('line %d: this statement cannot be compared with what the module ran before, and was '
-                                   'not run again' % statement.lineno)
+    elif what in ('If', 'Try', 'With') and missing:
+        result.statements.append(statement)
+    elif not only_definitions(statement):
+        result.warnings.append('line %d: this statement cannot be compared with what the module ran before, and was not '
+                               'run again' % statement.lineno)
 
 
-def compare_class(result, kind, path, paths, functions):
+def only_definitions(statement):
+    """Whether a compound statement holds only definitions and imports."""
+    kinds = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef', 'Import', 'ImportFrom', 'Pass', 'Raise')
+    return bool(trees.bodies(statement)) and all(trees.kind(one) in kinds or only_definitions(one)
+                                                 for body in trees.bodies(statement) for one in body)
+
+
+def other_header(statement, live, namespace):
+    """Whether a live function surely has other defaults than its statement says, or is no function."""
+    if statement.decorator_list:
+        return False
+    if isinstance(live, type) and live.__dict__.get('__module__') == namespace.get('__name__'):
+        return True
+    if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
+        return False
+    try:
+        defaults = tuple(map(trees.literal, statement.args.defaults))
+    except (ValueError, TypeError):
+        defaults = None
+    if defaults is not None and not same_value(live.__defaults__ or (), defaults):
+        return True
+    for argument, value in zip(statement.args.kwonlyargs, statement.args.kw_defaults):
+        if value is not None and trees.is_literal(value) and not same_value(
+                (live.__kwdefaults__ or {}).get(argument.arg, live), trees.literal(value)):
+            return True
+    return False
+
+
+def compare_import(result, statement, namespace, runtime):
+    """`from x import y`: the name holds what x.y is, if it is the same import that the module ran."""
+    from . import order
+    package = namespace.get('__package__')
+    name = order.origin(statement, package if isinstance(package, str) else '')
+    there = host.sys.modules.get(name)
+    other = baseline.scope.DICT.__get__(there) if issubclass(type(there), host.ModuleType) else {}
+    for one in statement.names:
+        local = one.asname or one.name
+        if one.name in other and local in namespace and namespace[local] is not other[one.name] and local not in runtime:
+            result.undecided.append({'name': local, 'line': statement.lineno, 'live': show(namespace[local]),
+                                     'source': '%s.%s, another object' % (name, one.name)})
+
+
+def compare_class(result, kind, path, paths, functions, scope):
     """The members of a class against its statement."""
     name, namespace = '.'.join(one.name for one in path), dict(kind.__dict__)
-    statements, found = [], set()
+    statements, found, statement = [], set(), path[-1]
+    bases = [scope.get(base.id, base) for base in statement.bases if trees.kind(base) == 'Name' and base.id in scope]
+    if len(bases) == len(statement.bases) and not statement.decorator_list and \
+            tuple(bases or (object,)) != kind.__bases__ and all(isinstance(base, type) for base in bases):
+        result.refused.append({'name': name, 'reason': 'the bases of the class changed: its instances could not follow'})
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
         found.update(names)
-        if trees.kind(statement) in ('Assign', 'AnnAssign') and '__slots__' not in names:
+        if trees.kind(statement) in ('Assign', 'AnnAssign'):
             probe = Guess()
             if compare_constant(probe, statement, namespace, ()):
                 statements.append(statement)
             for one in probe.undecided:
                 result.undecided.append(dict(one, name=name + '.' + one['name']))
+            result.warnings.extend(probe.warnings)
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
-            if any(one not in namespace for one in map(lambda n: mangled(n, path[-1].name), names)):
+            one = mangled(statement.name, path[-1].name)
+            if one not in namespace or other_kind(statement, namespace[one]) or \
+                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope):
                 statements.append(statement)
     gone = []
     for member, value in namespace.items():
@@ -152,6 +235,16 @@ def compare_class(result, kind, path, paths, functions):
             gone.append(member)
     if statements or gone:
         result.members.append((path, statements, gone))
+
+
+def other_kind(statement, live):
+    """Whether a member is surely wrapped otherwise than its statement says."""
+    decorators = [one.id if trees.kind(one) == 'Name' else '?' for one in statement.decorator_list]
+    known = {host.FunctionType: [], staticmethod: ['staticmethod'], classmethod: ['classmethod'],
+             property: ['property']}.get(type(live))
+    return trees.kind(statement) != 'ClassDef' and known is not None and '?' not in decorators and \
+        set(decorators) <= {'staticmethod', 'classmethod', 'property'} and known != decorators and \
+        statement.name not in ('__new__', '__init_subclass__', '__class_getitem__')
 
 
 def mangled(name, owner):

@@ -14,7 +14,7 @@ class Target:
 
     def __init__(self, module, old_root, new_root, signatures):
         self.module, self.signatures, self.by_code, self.by_path = module, signatures, {}, {}
-        self.exact = old_root is not None
+        self.exact, self.live = old_root is not None, {}
         for node in old_root.walk() if old_root is not None else ():
             key = (signatures.of(node.code), node.code.co_firstlineno)
             self.by_code.setdefault(key, []).append(node)
@@ -37,6 +37,10 @@ class Target:
             return same[0].code, None, path
         if len(nodes) == 1:
             return nodes[0].code, None, path
+        live = self.live.get(path, set())    # of several with one name, those that others run are taken
+        free = [node for node in nodes if self.signatures.of(node.code) not in live]
+        if len(free) == 1 and len(live - {self.signatures.of(node.code) for node in nodes}) == 1:
+            return free[0].code, None, path
         return None, 'several definitions have this name' if nodes else None, path
 
     def find_exact(self, code):
@@ -77,6 +81,9 @@ def patches(target, functions):
     """(what to patch, what is left on old code and why) in one module."""
     todo, left = [], []
     filename = target.module.filename()
+    for function in functions if not target.exact else ():
+        if function.__code__.co_filename == filename:
+            target.live.setdefault(guess.path_of(function), set()).add(target.signatures.of(function.__code__))
     for function in functions:
         if function.__code__.co_filename != filename:
             continue
@@ -87,7 +94,7 @@ def patches(target, functions):
             continue
         changed = target.signatures.of(code) != target.signatures.of(function.__code__)
         if codes.same_variables(function.__code__, code):
-            todo.append(Patch(function, code, path, changed))
+            todo.append(Patch(function, codes.like(function.__code__, code), path, changed))
         elif changed:
             left.append({'name': path, 'reason': 'its free variables changed from (%s) to (%s)' % (
                 ', '.join(function.__code__.co_freevars), ', '.join(code.co_freevars))})

@@ -134,6 +134,7 @@ def from_guess(plan):
     reinit = plan.names('reinit') | plan.names('keep')
     full = plan.options.get('full')
     plan.undecided = [one for one in found.undecided if one['name'] not in reinit and not full]
+    plan.refused.extend(found.refused)
     named = dict(classes.baseline.classes_of(plan.module))
     for path, statements, gone in found.members:
         name = '.'.join(one.name for one in path)

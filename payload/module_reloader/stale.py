@@ -55,7 +55,8 @@ def examine(module, context, signatures, thorough=False, force=True, keep=()):
         result.moved = same and result.old.co_filename is not None and lines(result.old) != lines(result.code)
     else:
         result.guess = one = guess.guess(module, result.code, result.tree, signatures, keep)
-        same = not (one.changed or one.removed or one.statements or one.members or one.undecided)
+        same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
+        result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'
     return result
 

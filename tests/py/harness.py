@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import textwrap
@@ -90,7 +91,11 @@ class Block:
         """Run boot.py over it: the answer."""
         view = self.view
         self.view = None
-        exec(BOOT, {'__name__': '__mr_boot__', 'view': view})
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        try:
+            exec(BOOT, {'__name__': '__mr_boot__', 'view': view})
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         text = bytes(self.memory[self.answer_at:self.answer_at + self.get(112)])
         text.decode('ascii')
         return json.loads(text.decode())
@@ -121,10 +126,15 @@ class Program(unittest.TestCase):
         sys.path.remove(self.folder)
         sys.dont_write_bytecode = self.no_pyc
         sys.meta_path[:] = self.meta_path
+        engine = sys.modules.get('_mr_attach')
+        if engine is not None and hasattr(engine, 'state'):
+            engine.state.STATE.update(tracked={}, history=[], journal=[], last=0)
+            if hasattr(engine, 'tracking'):
+                engine.tracking.loaded_modules.clear()
         for name in set(sys.modules) - set(self.before):
             entry = sys.modules[name]
             path = getattr(entry, '__file__', None) or ''
-            if path.startswith(self.folder) or name.startswith('_mr_attach') or name == 'module_reloader' or not path:
+            if path.startswith(self.folder) or name == 'module_reloader' or not path and '_mr_attach' not in name:
                 del sys.modules[name]
         shutil.rmtree(self.folder, ignore_errors=True)
 
