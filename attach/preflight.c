@@ -189,7 +189,8 @@ int preflight_run(const struct options *options, pid_t pid, struct preflight *re
 			break;
 		wait_ms(TRACER_STEP_MS);
 	}
-	if (mr_look(getpid(), &ret->self, &own))
+	/* Only a refusal needs to know who we are; the usual way is kept short. */
+	if (ret->target.attach_errno && mr_look(getpid(), &ret->self, &own))
 		return mr_fail(err, MR_E_BUG, own.sys, "/proc is not mounted, or belongs to another pid namespace");
 	ret->sudo = !access("/usr/bin/sudo", X_OK);
 	spell_retry(options, pid, ret->retry, sizeof(ret->retry));

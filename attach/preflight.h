@@ -9,7 +9,8 @@
 
 /* Everything that the answer depends on, so that it can be asked about any machine. */
 struct preflight {
-	struct mr_facts target, self;
+	struct mr_facts target;
+	struct mr_facts self;	/* filled only where the kernel says no to target */
 	bool sudo;		/* there is a sudo */
 	char retry[256];	/* the command line to type again, as far as it is short: "mr-attach 42 list" */
 };
