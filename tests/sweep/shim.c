@@ -4,7 +4,8 @@
  *
  * SHIM_AT=n	which call; 0 only counts
  * SHIM_MODE=die|fail	SIGKILL before the call, or errno SHIM_ERRNO instead of it
- * SHIM_LOG=path	gets one line: the name of the call at which it happened, or the count at a normal end
+ * SHIM_LOG=path	gets one line: the name of the call at which it happened and its number, or at a normal end "end", the
+ *		count, and the number of the first ptrace()
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long counted, at = -1;
+static long counted, first_ptrace, at = -1;
 static bool dies;
 static int error;
 
@@ -41,7 +42,7 @@ static long raw(long number, long a, long b, long c, long d, long e, long f)
 	return ret;
 }
 
-static void note(const char *text, long number)
+static void note(const char *text, long number, long first)
 {
 	const char *path = getenv("SHIM_LOG");
 	char line[100];
@@ -49,7 +50,7 @@ static void note(const char *text, long number)
 
 	if (!path)
 		return;
-	size = snprintf(line, sizeof(line), "%s %ld\n", text, number);
+	size = snprintf(line, sizeof(line), "%s %ld %ld\n", text, number, first);
 	fd = (int)raw(SYS_open, (long)path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600, 0, 0, 0);
 	raw(SYS_write, fd, (long)line, size, 0, 0, 0);
 	raw(SYS_close, fd, 0, 0, 0, 0, 0);
@@ -69,7 +70,7 @@ __attribute__((destructor)) static void finish(void)
 	if (at < 0)
 		setup();
 	if (at == 0 || counted < at)
-		note("end", counted);
+		note("end", counted, first_ptrace);
 }
 
 /* True when this call is to fail instead of being made. */
@@ -79,7 +80,7 @@ static bool strikes(const char *name)
 		setup();
 	if (++counted != at)
 		return false;
-	note(name, counted);
+	note(name, counted, first_ptrace);
 	if (dies)
 		raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
 	errno = error;
@@ -180,6 +181,8 @@ long ptrace(enum __ptrace_request request, ...)
 	address = va_arg(list, void *);
 	data = va_arg(list, void *);
 	va_end(list);
+	if (!first_ptrace)
+		first_ptrace = counted + 1;
 	if (strikes("ptrace"))
 		return -1;
 	if (!real)
