@@ -59,7 +59,7 @@ def complaints(page):
         shown = '128+n' if status == 128 else str(status)
         if '\n.It %s\n' % shown not in page:
             yield 'docs/mr-attach.1: exit status %s is missing' % shown
-    rows = re.findall(r'{ COMMAND_\w+, "([a-z-]+)"(.*?)},?\n', (ROOT / 'attach' / 'commands.c').read_text(), re.S)
+    rows = re.findall(r'{ COMMAND_\w+, \w+, "([a-z-]+)"(.*?)},?\n', (ROOT / 'attach' / 'commands.c').read_text(), re.S)
     for command, _ in rows:
         if not re.search(r'^\.It Ic %s\b' % re.escape(command), page, re.M):
             yield 'docs/mr-attach.1: the command %s is missing' % command
