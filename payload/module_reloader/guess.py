@@ -145,7 +145,7 @@ def compare_statement(result, statement, namespace, runtime):
         if compare_constant(result, statement, namespace, runtime):
             result.statements.append(statement)
     elif what in ('FunctionDef', 'AsyncFunctionDef'):
-        if missing or other_header(statement, namespace[statement.name], namespace):
+        if missing or other_header(statement, namespace[statement.name], namespace, result):
             result.statements.append(statement)
     elif what in ('ClassDef', 'Import', 'ImportFrom'):
         if missing or what == 'ClassDef' and type(namespace[statement.name]) is host.FunctionType and \
@@ -169,7 +169,7 @@ def only_definitions(statement):
                                                  for body in trees.bodies(statement) for one in body)
 
 
-def other_header(statement, live, namespace):
+def other_header(statement, live, namespace, result):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
     if statement.decorator_list:
         return False
@@ -181,6 +181,8 @@ def other_header(statement, live, namespace):
         defaults = tuple(map(trees.literal, statement.args.defaults))
     except (ValueError, TypeError):
         defaults = None
+        result.warnings.append('line %d: the defaults of %s cannot be compared with what the module ran before'
+                               % (statement.lineno, statement.name))
     if defaults is not None and not same_value(live.__defaults__ or (), defaults):
         return True
     for argument, value in zip(statement.args.kwonlyargs, statement.args.kw_defaults):
@@ -225,7 +227,7 @@ def compare_class(result, kind, path, paths, functions, scope):
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = mangled(statement.name, path[-1].name)
             if one not in namespace or other_kind(statement, namespace[one]) or \
-                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope):
+                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result):
                 statements.append(statement)
     gone = []
     for member, value in namespace.items():
