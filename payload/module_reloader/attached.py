@@ -123,7 +123,7 @@ def run(request, context, parts, digest):
         leaves = before or command not in LOOKING and not failed and not request['options'].get('dry_run')
         if command == 'untrack' or not leaves:
             remove(package)
-        elif PUBLIC not in sys.modules and name_is_free():
+        elif command not in LOOKING and not failed and name_is_free():
             sys.modules[PUBLIC] = package
     answer['engine'] = package.host.VERSION
     return answer

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a module ran before: the source that tracking kept, else the .pyc whose code the live functions run, else
-nothing.
+"""What a module ran before: the source that tracking kept; else the code of its own frame, if it is still being run, as
+__main__ often is; else the .pyc whose code the live functions run; else nothing.
 
 A .pyc is believed if every function of the module that can be reached runs code that is in it, and it is not a later
 one: it was written before the process began or before the source last changed, or it was made from another source
@@ -95,6 +95,17 @@ def constants_agree(module, code, signatures):
     return found is not None
 
 
+def running(module):
+    """The frame that runs the module's own body, in some thread, or None."""
+    for frame in list(host.sys._current_frames().values()):
+        while frame is not None:
+            if frame.f_globals is module.dict and frame.f_code.co_name == '<module>' and \
+                    frame.f_code.co_filename == module.filename():
+                return frame
+            frame = frame.f_back
+    return None
+
+
 def find(module, found, context, signatures):
     """(kind, code) of the baseline; FOUND is the stat of the source as it is now."""
     functions = reachable(module)
@@ -108,6 +119,9 @@ def find(module, found, context, signatures):
         whole = [one for one in functions if '<locals>' not in one.__qualname__]
         if code is not None and runs(code, whole, signatures):
             return 'tracked', code
+    frame = running(module)
+    if frame is not None and runs(frame.f_code, functions, signatures):
+        return 'frame', frame.f_code
     witness = sources.cached(module)
     if witness is not None:
         code, mtime, size, cache = witness

@@ -75,7 +75,11 @@ def compare(plan, old_root, new_root, signatures):
                         'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
+    end = reached(plan.module, old, new)
     lines = {line for unit in come for line in unit.lines + [unit.line] if line}
+    if any(line >= end for line in lines):
+        plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
+        lines = {line for line in lines if line < end}
     for line in sorted(lines):
         statement = trees.at_line(examined.tree.body, line)
         if statement is not None and statement not in plan.statements:
@@ -92,6 +96,17 @@ def compare(plan, old_root, new_root, signatures):
     plan.classes, refused = classes.changes(plan.module, old_root, new_root, examined.tree, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
+
+
+def reached(module, old, new):
+    """The line of the new source that the module's own body, if it still runs, has come to."""
+    frame = classes.baseline.running(module)
+    if frame is None:
+        return float('inf')
+    index = max([0] + [number for number, unit in enumerate(old) if unit.line <= frame.f_lineno])
+    same = [unit.line for unit in new if unit.tokens == old[index].tokens] if old else []
+    from_end = len(old) - index
+    return same[-1] if same else new[max(0, len(new) - from_end)].line if new else 0
 
 
 def raw(code, signatures):

@@ -59,6 +59,7 @@ def request(command, args=(), code=None, filename=None, argv=(), targets=None, w
 
 
 def target(text):
+    text = os.fsdecode(text)
     path = '/' in text or text.endswith('.py')
     ours = None
     if path and os.path.exists(text):
