@@ -48,7 +48,7 @@ int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
 	frame->arg = region_block(&d->region);
 	r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
 	if (r == 0 && entry != STUB_INTERRUPT)
-		r = BLOCK_SET(d->target, &d->region, mask, d->visit.thread.mask, err);
+		r = BLOCK_SET(d->target, &d->region, sent_mask, d->visit.thread.mask, err);
 	if (r == 0 && entry != STUB_INTERRUPT)
 		r = BLOCK_SET(d->target, &d->region, thread, sent_tid(d), err);
 	if (r == 0)

@@ -127,6 +127,7 @@ struct request_block {
 	uint64_t ident;		/* its PyThread_get_thread_ident() */
 	uint64_t way;		/* enum request_way: which entry started it */
 	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
+	uint64_t sent_mask;	/* the mask of the thread that the tool sent last; the one that starts takes it over */
 	struct request_python py;
 };
 

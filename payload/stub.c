@@ -8,6 +8,7 @@
  * writes phase and then looks at cancel; so one of the two sees the other, and nothing starts that the tool has given up.
  */
 #include <Python.h>
+#include <limits.h>
 #include <pthread.h>
 
 #include "request.h"
@@ -127,9 +128,10 @@ static void python_run_aside(struct request_block *block)
 	PyThreadState *state = enter ? FN(block, PyThreadState_Get)() : NULL;
 	PyObject *type, *value, *traceback, *trace = NULL, *profile = NULL;
 	int limit = FN(block, Py_GetRecursionLimit)();
+	int more = limit > INT_MAX - 500 ? limit : limit + 500;
 
 	FN(block, PyErr_Fetch)(&type, &value, &traceback);
-	FN(block, Py_SetRecursionLimit)(limit + 500);
+	FN(block, Py_SetRecursionLimit)(more);
 	if (state) {
 		enter(state);
 	} else {
@@ -143,19 +145,23 @@ static void python_run_aside(struct request_block *block)
 		tracer_return(block, "setprofile", profile);
 		tracer_return(block, "settrace", trace);
 	}
-	if (FN(block, Py_GetRecursionLimit)() == limit + 500)
+	if (FN(block, Py_GetRecursionLimit)() == more)
 		FN(block, Py_SetRecursionLimit)(limit);
 	FN(block, PyErr_Restore)(type, value, traceback);
 }
 
-/* The GIL is held. Starts our code, unless somebody did or the tool took it back. */
-static void start(struct request_block *block, enum request_way way)
+/*
+ * The GIL is held. Starts our code, unless somebody did or the tool took it back. An interrupt that came when our code had
+ * no bytecode left to run is taken back: it would be raised in the program's.
+ */
+static void start(struct request_block *block, enum request_way way, uint64_t mask)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 
 	if (claim(block)) {
 		block->way = way;
+		block->mask = mask;
 		block->ident = FN(block, PyThread_get_thread_ident)();
 		block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 		block->started_ns = raw_now();
@@ -163,6 +169,8 @@ static void start(struct request_block *block, enum request_way way)
 		python_run_aside(block);
 		block->ended_ns = raw_now();
 		store(&block->phase, PHASE_DONE);
+		if (block->interrupted)
+			(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, NULL);
 	}
 	*error_number = saved;
 }
@@ -170,6 +178,7 @@ static void start(struct request_block *block, enum request_way way)
 /* With the GIL to be taken first: in a parked thread, or in one of our own. */
 static void take_and_start(struct request_block *block, enum request_way way)
 {
+	uint64_t mask = block->sent_mask;
 	enum request_refusal why = interpreter_state(block);
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
@@ -179,7 +188,7 @@ static void take_and_start(struct request_block *block, enum request_way way)
 	if (why == REFUSAL_NONE && load(&block->phase) == PHASE_READY && !load(&block->cancel)) {
 		PyGILState_STATE state = FN(block, PyGILState_Ensure)();
 
-		start(block, way);
+		start(block, way, mask);
 		FN(block, PyGILState_Release)(state);
 	}
 	if (why != REFUSAL_NONE)
@@ -204,17 +213,17 @@ void stub_parked(struct request_block *block)
 static int pending(void *arg)
 {
 	struct request_block *block = arg;
-	uint64_t all = ~UINT64_C(0);
+	uint64_t all = ~UINT64_C(0), mask = 0;
 	enum request_refusal why;
 
 	if (!forked(block)) {
-		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&block->mask, 8);
+		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&mask, 8);
 		why = interpreter_state(block);
 		if (why == REFUSAL_NONE)
-			start(block, WAY_QUEUED);
+			start(block, WAY_QUEUED, mask);
 		else
 			store(&block->refusal, why);
-		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->mask, 0, 8);
+		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
 	}
 	store(&block->queued, 0);
 	return 0;
