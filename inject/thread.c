@@ -9,8 +9,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "proc.h"
 #include "util.h"
 
+#define BURIAL_LIMIT (200 * NS_PER_MS)
 #define EVENT_OF(status) ((unsigned int)(status) >> 16)
 
 /*
@@ -78,14 +80,33 @@ static int state_read(struct thread *thread, struct mr_error *err)
 	return 0;
 }
 
+/* Who traces it, 0 for nobody. */
+static pid_t tracer_of(pid_t tid)
+{
+	_cleanup_free_ char *text = NULL;
+	struct proc_status status;
+	size_t size = 0;
+
+	if (proc_read(tid, "status", &text, &size) < 0 || status_parse(text, size, &status) < 0)
+		return 0;
+	return status.tracer > 0 ? status.tracer : 0;
+}
+
 static int seize(struct thread *thread, struct mr_error *err)
 {
+	pid_t tracer;
+	int sys;
+
 	if (thread->seized)
 		return 0;
 	if (ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0) {
 		if (errno == ESRCH)
 			return mr_fail(err, MR_E_ENDED, 0, "thread %d is gone", (int)thread->tid);
-		return mr_fail(err, MR_E_NOT_PERMITTED, errno, "ptrace of thread %d", (int)thread->tid);
+		sys = errno;
+		tracer = tracer_of(thread->tid);
+		if (tracer)
+			return mr_fail(err, MR_E_TRACED, 0, "pid %d", (int)tracer);
+		return mr_fail(err, MR_E_NOT_PERMITTED, sys, "ptrace of thread %d", (int)thread->tid);
 	}
 	thread->seized = true;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)
@@ -124,9 +145,16 @@ static int regs_write(struct thread *thread)
 	return ptrace(PTRACE_SETREGSET, thread->tid, NT_PRSTATUS, &iov) < 0 ? -errno : 0;
 }
 
+/*
+ * One that was killed meanwhile is ours to bury: until its tracer has seen its end, its parent waits for it, and so does an
+ * execve in another thread.
+ */
 static uint64_t detach(struct thread *thread)
 {
-	(void)ptrace(PTRACE_DETACH, thread->tid, 0, 0);
+	int status;
+
+	if (ptrace(PTRACE_DETACH, thread->tid, 0, 0) < 0 && errno == ESRCH)
+		(void)status_wait(thread->tid, now_ns() + BURIAL_LIMIT, &status);
 	thread->seized = thread->held = false;
 	return now_ns() - thread->asked_ns;
 }
