@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Holding and letting go of threads that end, stop, run another program, belong to another tracer, or cannot stop.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../inject/thread.h"
+#include "subject.h"
+
+static struct subject subject;
+static struct thread thread;
+static struct mr_error err;
+
+static void setup(void)
+{
+	thread = (struct thread){ 0 };
+	err = (struct mr_error)MR_ERROR_INIT;
+}
+
+TestSuite(thread, .init = setup, .timeout = 30);
+
+static void body_pause(struct shared *shared)
+{
+	shared->ready = 1;
+	for (;;)
+		(void)pause();
+}
+
+static uint64_t soon(uint64_t ms)
+{
+	return test_now() + ms * MS;
+}
+
+Test(thread, hold_and_release_leave_it_as_it_was)
+{
+	sigset_t mask;
+
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	for (int i = 0; i < 50; i++) {
+		cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+		cr_assert(thread.held);
+		cr_assert(thread.call.in);
+		cr_assert_eq(thread.call.nr, SYS_pause);
+		cr_assert_gt(thread_release(&thread, false), 0);
+		cr_assert_not(thread.held || thread.seized);
+	}
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	cr_expect_not(sigismember(&mask, SIGCHLD), "our own mask too");
+	subject_end(&subject);
+}
+
+static struct shared *handler_shared;
+
+static void on_signal(int number)
+{
+	(void)number;
+	handler_shared->handlers++;
+}
+
+static void body_handler(struct shared *shared)
+{
+	handler_shared = shared;
+	(void)signal(SIGUSR1, on_signal);
+	for (;;) {
+		shared->ready = shared->handlers + 1;
+		(void)usleep(500);
+	}
+}
+
+Test(thread, signals_that_arrive_are_passed_on)
+{
+	subject_start(&subject, body_handler);
+	for (int i = 1; i <= 100; i++) {
+		cr_assert(test_until(&subject.shared->ready, i, 2000));
+		(void)kill(subject.pid, SIGUSR1);
+		cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+		(void)thread_release(&thread, false);
+		for (int k = 0; k < 1000 && subject.shared->handlers < i; k++)
+			test_sleep(1);
+		cr_assert_eq(subject.shared->handlers, i);
+	}
+	subject_end(&subject);
+}
+
+Test(thread, a_stopped_process_is_refused_and_stays_stopped)
+{
+	int status;
+
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	(void)kill(subject.pid, SIGSTOP);
+	cr_assert_eq(waitpid(subject.pid, &status, WUNTRACED), subject.pid);
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), -MR_E_STOPPED);
+	cr_expect_eq(err.code, MR_E_STOPPED);
+	cr_expect_not(thread.held || thread.seized);
+	test_sleep(20);
+	cr_expect_eq(subject_state(subject.pid, subject.pid), 'T');
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	(void)kill(subject.pid, SIGCONT);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_end(&subject);
+}
+
+Test(thread, nobody_there)
+{
+	cr_expect_eq(thread_hold(&thread, 0x3ffffe, soon(100), &err), -MR_E_ENDED);
+	cr_expect_not(thread.held || thread.seized);
+}
+
+Test(thread, another_tracer_is_told_apart_from_lack_of_rights)
+{
+	pid_t pid, tracer;
+
+	subject_start(&subject, body_pause);
+	pid = subject.pid;
+	cr_assert(subject_blocked(pid, pid, SYS_pause));
+	tracer = fork();
+	if (!tracer) {
+		(void)ptrace(PTRACE_SEIZE, pid, 0, 0);
+		for (;;)
+			(void)pause();
+	}
+	for (int i = 0; i < 1000 && subject_tracer(pid, pid) != tracer; i++)
+		test_sleep(1);
+	cr_expect_eq(thread_hold(&thread, pid, soon(500), &err), -MR_E_TRACED, "%s", mr_code_name(err.code));
+	cr_expect_not(thread.held || thread.seized);
+	(void)kill(tracer, SIGKILL);
+	(void)waitpid(tracer, NULL, 0);
+	subject_end(&subject);
+}
+
+/* --- those that end while they are held: their parent, and the rest of their process, must not wait for us --------- */
+
+static void body_parent(struct shared *shared)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		body_pause(shared);
+	shared->other = pid;
+	if (waitpid(pid, &status, 0) == pid)
+		shared->result = status;
+	shared->done = 1;
+	(void)pause();
+}
+
+Test(thread, one_that_is_killed_while_held_can_be_reaped_by_its_parent)
+{
+	subject_start(&subject, body_parent);
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	for (int i = 0; i < 1000 && !subject.shared->other; i++)
+		test_sleep(1);
+	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
+	(void)kill(subject.shared->other, SIGKILL);
+	(void)thread_release(&thread, false);
+	cr_expect(test_until(&subject.shared->done, 1, 1000), "the parent waits for our end");
+	cr_expect_eq(subject.shared->result, SIGKILL);
+	subject_end(&subject);
+}
+
+static void *other_thread(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->other = gettid();
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+static void body_exec(struct shared *shared)
+{
+	pthread_t other;
+
+	(void)pthread_create(&other, NULL, other_thread, shared);
+	shared->ready = 1;
+	(void)test_until(&shared->go, 1, 10000);
+	execlp("sleep", "sleep", "20", (char *)NULL);
+	_exit(1);
+}
+
+Test(thread, the_process_runs_another_program_while_one_is_held)
+{
+	struct mr_facts facts = { .comm = "" };
+
+	subject_start(&subject, body_exec);
+	for (int i = 0; i < 1000 && !subject.shared->other; i++)
+		test_sleep(1);
+	cr_assert(subject_blocked(subject.pid, subject.shared->other, SYS_pause));
+	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
+	subject.shared->go = 1;
+	test_sleep(50);		/* execve now waits for the other thread's end */
+	(void)thread_release(&thread, false);
+	for (int i = 0; i < 1000 && strcmp(facts.comm, "sleep") != 0; i++) {
+		struct mr_error ignored = MR_ERROR_INIT;
+
+		(void)mr_look(subject.pid, &facts, &ignored);
+		test_sleep(1);
+	}
+	cr_expect_str_eq(facts.comm, "sleep", "execve waits for our end");
+	subject_end(&subject);
+}
+
+static void body_exit(struct shared *shared)
+{
+	pthread_t other;
+
+	(void)pthread_create(&other, NULL, other_thread, shared);
+	shared->ready = 1;
+	(void)test_until(&shared->go, 1, 10000);
+	_exit(3);
+}
+
+Test(thread, the_process_ends_while_one_is_held)
+{
+	subject_start(&subject, body_exit);
+	for (int i = 0; i < 1000 && !subject.shared->other; i++)
+		test_sleep(1);
+	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
+	subject.shared->go = 1;
+	test_sleep(50);
+	(void)thread_release(&thread, false);
+	cr_expect_eq(subject_wait(&subject, 1000), 3 << 8);
+	subject_end(&subject);
+}
+
+/* --- one that cannot stop: the parent of a vfork waits in the kernel, deaf to all but SIGKILL ---------------------- */
+
+static void body_vfork(struct shared *shared)
+{
+	shared->ready = 1;
+	if (vfork() == 0) {
+		while (!shared->go)
+			(void)syscall(SYS_nanosleep, &shared->dwell, NULL);
+		_exit(0);
+	}
+	for (;;)
+		(void)pause();
+}
+
+Test(thread, one_that_cannot_stop_is_left_as_soon_as_it_can)
+{
+	uint64_t began;
+
+	subject_start(&subject, body_vfork);
+	subject.shared->dwell.tv_nsec = 1000000;
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	test_sleep(20);
+	began = test_now();
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(50), &err), -MR_E_NO_SAFE_POINT);
+	cr_expect_lt(test_now() - began, 1000 * MS);
+	cr_expect(thread.seized);
+	cr_expect_not(thread.held);
+	subject.shared->go = 1;
+	thread_abandon(&thread, soon(2000));
+	cr_expect_not(thread.held || thread.seized);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	subject_end(&subject);
+}
+
+Test(thread, one_that_could_not_stop_is_held_at_the_second_try)
+{
+	subject_start(&subject, body_vfork);
+	subject.shared->dwell.tv_nsec = 1000000;
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	test_sleep(20);
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(50), &err), -MR_E_NO_SAFE_POINT);
+	subject.shared->go = 1;
+	err = (struct mr_error)MR_ERROR_INIT;
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+	(void)thread_release(&thread, false);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_end(&subject);
+}
