@@ -11,6 +11,7 @@
 
 #define ANSWER_DEFAULT (8u << 20)
 #define PAGE 4096u
+#define ENDED_TRIES 20
 
 /*
  * The line for PyRun_SimpleString. It runs in __main__, so it binds no name there, and reaches everything through
@@ -18,11 +19,11 @@
  */
 static const char line_format[] =
 	"(lambda b, s: (lambda v: b.exec(b.compile(b.bytes(v[%llu:%llu]), '<mr-attach>', 'exec'), "
-	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v}))(s.__dict__.pop('mr-attach')))"
+	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v}))(s.__dict__.pop('%s')))"
 	"(__import__('builtins'), __import__('sys'))\n";
 
 struct layout {
-	uint64_t code, boot, input, package, answer, end;
+	uint64_t name, code, boot, input, package, answer, end;
 	uint64_t answer_max;
 };
 
@@ -33,8 +34,9 @@ static uint64_t length(const unsigned char *from, const unsigned char *to)
 
 static struct layout layout_of(const struct mr_request *request)
 {
-	struct layout l = { .code = round_up(sizeof(struct request_block), 64) };
+	struct layout l = { .name = round_up(sizeof(struct request_block), 64) };
 
+	l.code = l.name + 64;
 	l.boot = l.code + 512;
 	l.input = l.boot + length(payload_boot, payload_boot_end);
 	l.package = l.input + request->input_size;
@@ -69,15 +71,23 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.answer_off = l->answer,
 		.answer_max = l->answer_max,
 		.code_off = l->code,
+		.name_off = l->name,
 		.py = target->python.calls,
 	};
 }
 
-static int failed(struct mr_target *target, int r, struct mr_error *err)
+static int failed(struct mr_target *target, const struct region *region, int r, struct mr_error *err)
 {
-	if (target_alive(target, err) < 0)
-		return -(int)MR_E_ENDED;
-	return mr_fail(err, MR_E_BUG, -r, "writing into the region");
+	for (int i = 0; i < ENDED_TRIES; i++) {	/* its memory goes a moment before /proc says so */
+		if (r == -ESRCH || target_alive(target, NULL) < 0)
+			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
+		sleep_ns(NS_PER_MS);
+	}
+	if (target_refresh(target, err) < 0)
+		return -(int)err->code;
+	if (!maps_find(&target->maps, region->at))
+		return mr_fail(err, MR_E_ENDED, 0, "process %d began another program", (int)target->pid);
+	return mr_fail(err, MR_E_BUG, -r, "the region");
 }
 
 static int refill(struct mr_target *target, const struct region *region, const uint8_t *bytes, uint64_t size,
@@ -112,8 +122,9 @@ int block_write(struct mr_target *target, const struct region *region, const str
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the request");
 	head_fill(target, region, request, &l, &head);
 	memcpy(bytes, &head, sizeof(head));
+	(void)snprintf((char *)bytes + l.name, l.code - l.name, "mr-attach %llx", (unsigned long long)region->at);
 	(void)snprintf((char *)bytes + l.code, l.boot - l.code, line_format, (unsigned long long)l.boot,
-		       (unsigned long long)l.input);
+		       (unsigned long long)l.input, (const char *)bytes + l.name);
 	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
 	memcpy(bytes + l.input, request->input, request->input_size);
 	memcpy(bytes + l.package, payload_package, head.package_len);
@@ -122,14 +133,14 @@ int block_write(struct mr_target *target, const struct region *region, const str
 		return refill(target, region, bytes, l.answer, err);
 	if (r == 0)
 		r = memory_write(&target->memory, region_block(region), bytes, l.answer);
-	return r < 0 ? failed(target, r, err) : 0;
+	return r < 0 ? failed(target, region, r, err) : 0;
 }
 
 int block_read(struct mr_target *target, const struct region *region, struct request_block *ret, struct mr_error *err)
 {
 	int r = memory_read(&target->memory, region_block(region), ret, sizeof(*ret));
 
-	return r < 0 ? failed(target, r, err) : 0;
+	return r < 0 ? failed(target, region, r, err) : 0;
 }
 
 int block_set(struct mr_target *target, const struct region *region, size_t offset, const void *value, size_t size,
@@ -137,7 +148,7 @@ int block_set(struct mr_target *target, const struct region *region, size_t offs
 {
 	int r = memory_write(&target->memory, region_block(region) + offset, value, size);
 
-	return r < 0 ? failed(target, r, err) : 0;
+	return r < 0 ? failed(target, region, r, err) : 0;
 }
 
 int block_answer(struct mr_target *target, const struct region *region, const struct mr_request *request,
@@ -152,7 +163,7 @@ int block_answer(struct mr_target *target, const struct region *region, const st
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the answer");
 	r = memory_read(&target->memory, region_block(region) + l.answer, ret->text, size);
 	if (r < 0)
-		return failed(target, r, err);
+		return failed(target, region, r, err);
 	ret->text[size] = 0;
 	ret->size = size;
 	return 0;

@@ -41,16 +41,17 @@ static uint64_t sent_tid(const struct delivery *d)
 int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
 {
 	struct stage_frame *frame = &d->visit.frame.frame;
-	int r;
+	int r = 0;
 
 	visit_frame(&d->visit);
 	frame->target = d->region.at + entry;
 	frame->arg = region_block(&d->region);
-	r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
-	if (r == 0 && entry != STUB_INTERRUPT)
+	if (entry != STUB_INTERRUPT)
 		r = BLOCK_SET(d->target, &d->region, sent_mask, d->visit.thread.mask, err);
 	if (r == 0 && entry != STUB_INTERRUPT)
 		r = BLOCK_SET(d->target, &d->region, thread, sent_tid(d), err);
+	if (r == 0)
+		r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
 	if (r == 0)
 		r = visit_redirect(&d->visit, err);
 	if (r == 0)

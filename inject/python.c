@@ -72,8 +72,10 @@ static bool is_libc(struct image *image)
 
 	if (map_path_is(image->map, "[vdso]"))
 		return true;
+	if (path_has(image, "/ld-musl-"))
+		return true;
 	if (!image_open(image) || !image->soname)
-		return path_has(image, "/ld-musl-");
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(image->soname, names[i]) == 0)
 			return true;

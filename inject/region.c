@@ -38,14 +38,18 @@ static bool code_same(struct mr_target *target, const struct region *region)
 	return memory_read(&target->memory, region->at, code, size) == 0 && memcmp(code, payload_stub, size) == 0;
 }
 
-static enum region_state state_of(struct mr_target *target, struct region *region)
+enum region_state region_state(struct mr_target *target, struct region *region)
 {
 	struct request_block block;
 
 	if (!region->size || memory_read(&target->memory, region_block(region), &block, sizeof(block)) < 0 ||
 	    block.magic == 0)
 		return REGION_EMPTY;
-	if (block.magic != REQUEST_MAGIC || block.inside || block.spawned)
+	if (block.magic != REQUEST_MAGIC)
+		return REGION_BUSY;
+	if (block.phase == PHASE_CLAIMED || block.phase == PHASE_RUNNING)
+		return REGION_RUNNING;
+	if (block.inside || block.spawned)
 		return REGION_BUSY;
 	region->thread = (pid_t)block.thread;
 	region->sent = block.sent;
@@ -66,7 +70,7 @@ size_t regions_look(struct mr_target *target, struct region *ret)
 		if (!shape_look(target, &ret[slot]))
 			continue;
 		count++;
-		ret[slot].state = state_of(target, &ret[slot]);
+		ret[slot].state = region_state(target, &ret[slot]);
 	}
 	return count;
 }
@@ -74,7 +78,7 @@ size_t regions_look(struct mr_target *target, struct region *ret)
 bool region_choose(const struct region *all, uint64_t size, struct region *ret)
 {
 	for (size_t slot = 0; slot < REGION_SLOTS; slot++)
-		if ((all[slot].state == REGION_EMPTY || all[slot].state == REGION_QUEUED) && all[slot].size >= size) {
+		if (all[slot].state == REGION_QUEUED && all[slot].size >= size) {
 			*ret = all[slot];
 			return true;
 		}

@@ -10,8 +10,9 @@
 
 enum region_state {
 	REGION_FREE,	/* nothing is mapped there */
-	REGION_EMPTY,	/* mapped; never filled, or all that was sent there has arrived and left: may be filled again */
+	REGION_EMPTY,	/* mapped; never filled, or all that was sent there has arrived and left */
 	REGION_QUEUED,	/* the same, but for a call in CPython's queue that has been taken back: may be filled again */
+	REGION_RUNNING,	/* Python code of a request runs from it */
 	REGION_DOUBT,	/* a thread was sent there and has not been seen to arrive: it must be looked at */
 	REGION_BUSY,	/* somebody is in it */
 };
@@ -32,7 +33,10 @@ static inline uint64_t region_block(const struct region *region)
 /* What there is in the slots now. ret has room for REGION_SLOTS. Returns how many are mapped. */
 size_t regions_look(struct mr_target *target, struct region *ret);
 
-/* One that is there and large enough, or else a slot that is free. Returns false if there is neither. */
+/* What is in one slot now that is not free; what was true before a thread was held may have changed. */
+enum region_state region_state(struct mr_target *target, struct region *region);
+
+/* One that can be filled again and is large enough, or else a slot that is free. Returns false if there is neither. */
 bool region_choose(const struct region *all, uint64_t size, struct region *ret);
 
 /* The system calls that map it, or unmap it, for the stage. Return how many entries they fill. */

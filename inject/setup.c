@@ -3,13 +3,13 @@
  * The region, into the tracee and out again. Mapping and unmapping are raw system calls, harmless at any stop: the thread
  * makes them on its way through the stage, and the tool only watches from outside whether they are done.
  */
-#include <errno.h>
-#include <string.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "delivery.h"
 #include "util.h"
 
-enum { CLEANUP_TRIES = 40, WATCH_TRIES = 400 };
+enum { CLEANUP_TRIES = 40 };
 
 /* Until the region can be read (want), or no longer; the stage's calls take microseconds once the thread has a CPU. */
 static bool watch(struct delivery *d, const struct region *region, bool want, uint64_t limit_ns)
@@ -31,20 +31,39 @@ static bool watch(struct delivery *d, const struct region *region, bool want, ui
 }
 
 /*
- * What others left goes along with a visit. In doubt: the thread that was sent is the one that is held now, and is neither
- * in the stage nor in the region, so it never went (the tool died before it let it go) or has long been home.
+ * A thread was sent to this region and has not arrived. The main thread is held now, and on its way nowhere; another one
+ * has ended, or is seen to wait elsewhere.
  */
-static size_t stale_calls(struct delivery *d, const struct region *all, struct stage_call *calls, size_t room)
+static bool never_went(struct delivery *d, const struct region *region)
 {
-	bool is_main = d->visit.thread.tid == d->target->pid;
+	struct proc_syscall blocked;
+	char path[64];
+
+	if (region->thread == d->target->facts.ns_pid)
+		return d->visit.thread.tid == d->target->pid;
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)d->target->pid, (int)region->thread);
+	if (access(path, F_OK) < 0)
+		return true;
+	target_syscall(d->target, region->thread, &blocked);
+	return blocked.kind != PROC_SYSCALL_RUNNING && !region_holds(region, blocked.pc) &&
+	       !stage_holds(d->target, blocked.pc);
+}
+
+/*
+ * What others left goes along with a visit: nothing is under way there now that the thread is held. In doubt, the thread
+ * that was sent is this one and neither in the stage nor in the region: so it never went, as the tool died before.
+ */
+static size_t stale_calls(struct delivery *d, struct region *all, struct stage_call *calls, size_t room)
+{
 	size_t n = 0;
 
 	for (size_t i = 0; i < REGION_SLOTS && n < room; i++) {
-		const struct region *region = &all[i];
-		bool ours = is_main && region->thread == d->target->facts.ns_pid;
+		struct region *region = &all[i];
 
-		if (region->at != d->region.at && !visit_on_its_way(&d->visit, region) &&
-		    (region->state == REGION_EMPTY || (region->state == REGION_DOUBT && ours)))
+		if (region->state == REGION_FREE || region->at == d->region.at || visit_on_its_way(&d->visit, region))
+			continue;
+		region->state = region_state(d->target, region);
+		if (region->state == REGION_EMPTY || (region->state == REGION_DOUBT && never_went(d, region)))
 			n += region_unmap_calls(region, calls + n);
 	}
 	return n;
@@ -77,19 +96,26 @@ static int visit_any(struct delivery *d, uint64_t limit_ns, struct mr_error *err
 	}
 }
 
-static int region_map(struct delivery *d, const struct region *all, struct mr_error *err)
+/* A thread that a dead tool had sent may have mapped the slot since we looked. */
+static bool slot_free(struct delivery *d)
+{
+	uint64_t word;
+
+	return memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) < 0;
+}
+
+/* Returns 1 when the slot was taken meanwhile. */
+static int region_map(struct delivery *d, struct region *all, struct mr_error *err)
 {
 	struct stage_call *calls = d->visit.frame.frame.calls;
 	size_t n;
-	int r;
+	int r = visit_any(d, d->start_limit_ns, err);
 
-	r = visit_any(d, d->start_limit_ns, err);
-	if (r < 0)
-		return r;
-	if (!d->target->stage) {
+	if (r == 0 && !d->target->stage)
 		r = stage_place(d->target, &d->visit.thread, err);
-		if (r < 0)
-			return r;
+	if (r < 0 || !slot_free(d)) {
+		visit_end(&d->visit);
+		return r < 0 ? r : 1;
 	}
 	visit_frame(&d->visit);
 	n = region_map_calls(&d->region, calls);
@@ -118,7 +144,26 @@ static int region_disarm(struct delivery *d, struct mr_error *err)
 	return r;
 }
 
-int delivery_setup(struct delivery *d, struct mr_error *err)
+/*
+ * The code of an earlier request may still run (its mr-attach was killed, or gave up at the time-out). Ours could be started
+ * inside it, while it waits; but no request is to run in the middle of another.
+ */
+static int runner_wait(struct delivery *d, struct region *all, struct mr_error *err)
+{
+	for (size_t i = 0; i < REGION_SLOTS; i++)
+		while (all[i].state == REGION_RUNNING && region_state(d->target, &all[i]) == REGION_RUNNING) {
+			if (delivery_cancelled(d))
+				return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
+			if (now_ns() > d->start_limit_ns)
+				return mr_fail(err, MR_E_BUSY, 0, "thread %d still runs an earlier request",
+					       (int)all[i].thread);
+			delivery_tell(d, "waiting for an earlier request to end there");
+			sleep_ns(2 * NS_PER_MS);
+		}
+	return 0;
+}
+
+static int region_get(struct delivery *d, struct mr_error *err)
 {
 	struct region all[REGION_SLOTS];
 	int r = target_refresh(d->target, err);
@@ -127,17 +172,26 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 		return r;
 	(void)stage_place(d->target, NULL, NULL);
 	(void)regions_look(d->target, all);
+	r = runner_wait(d, all, err);
+	if (r < 0)
+		return r;
 	if (!region_choose(all, block_size(d->request), &d->region))
 		return mr_fail(err, MR_E_BUSY, 0, "all %d places are taken by requests that have not ended", REGION_SLOTS);
-	if (d->region.state == REGION_FREE || !d->target->stage)
-		r = region_map(d, all, err);
-	else if (d->region.state == REGION_QUEUED)
-		r = region_disarm(d, err);
-	d->mapped = d->mapped || d->region.state != REGION_FREE;
+	if (d->region.state == REGION_FREE)
+		return region_map(d, all, err);
+	d->mapped = true;
+	return region_disarm(d, err);
+}
+
+int delivery_setup(struct delivery *d, struct mr_error *err)
+{
+	int r;
+
+	do
+		r = region_get(d, err);
+	while (r == 1);
 	d->sent = d->region.sent;
-	if (r == 0)
-		r = block_write(d->target, &d->region, d->request, err);
-	return r;
+	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;
 }
 
 /* Gone: what ran here, ran in the thread that is held, or in one that has ended. */
@@ -152,28 +206,40 @@ static bool nobody_inside(struct delivery *d)
 	return !d->head.inside && !d->head.queued && !d->head.spawned && d->head.sent == d->head.arrived;
 }
 
-void delivery_cleanup(struct delivery *d)
+/* Takes out what can be taken out. Returns whether there may be more to do. */
+static bool unmap(struct delivery *d, uint64_t limit_ns)
 {
 	struct mr_error ignored = MR_ERROR_INIT;
-	uint64_t limit = now_ns() + NS_PER_S / 4;
+	struct stage_call *calls = d->visit.frame.frame.calls;
 	struct region all[REGION_SLOTS];
+	bool own = d->mapped && nobody_inside(d);
+	size_t n = 0;
+
+	if (target_refresh(d->target, &ignored) < 0 || regions_look(d->target, all) == (own || !d->mapped ? 0 : 1) ||
+	    visit_any(d, limit_ns, &ignored) < 0)
+		return false;
+	visit_frame(&d->visit);
+	own = own && nobody_inside(d);
+	if (own)
+		n = region_unmap_calls(&d->region, calls);
+	n += stale_calls(d, all, calls + n, STAGE_CALLS - n);
+	if (n == 0 || visit_redirect(&d->visit, &ignored) < 0) {
+		visit_end(&d->visit);
+		return false;
+	}
+	if (own && watch(d, &d->region, false, limit_ns))
+		d->mapped = false;
+	return n == STAGE_CALLS;
+}
+
+void delivery_cleanup(struct delivery *d)
+{
+	uint64_t limit = now_ns() + NS_PER_S / 4;
 
 	visit_end(&d->visit);
-	d->answer->leftover = true;
 	for (int i = 0; i < CLEANUP_TRIES && !nobody_inside(d); i++)
 		sleep_ns(i < 20 ? 50000 : 5 * NS_PER_MS);
-	if (!nobody_inside(d) || target_refresh(d->target, &ignored) < 0)
-		return;
-	(void)regions_look(d->target, all);
-	if (visit_any(d, limit, &ignored) < 0)
-		return;
-	if (!nobody_inside(d)) {
-		visit_end(&d->visit);
-		return;
-	}
-	visit_frame(&d->visit);
-	(void)region_unmap_calls(&d->region, d->visit.frame.frame.calls);
-	(void)stale_calls(d, all, d->visit.frame.frame.calls + 1, STAGE_CALLS - 1);
-	if (visit_redirect(&d->visit, &ignored) == 0)
-		d->answer->leftover = !watch(d, &d->region, false, limit);
+	while (unmap(d, limit))
+		;
+	d->answer->leftover = d->mapped;
 }

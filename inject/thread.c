@@ -130,6 +130,7 @@ int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_e
 		r = stop_wait(thread, limit_ns, err);
 	if (r == 0) {
 		thread->held = true;
+		thread->stopped_ns = now_ns();
 		r = state_read(thread, err);
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);

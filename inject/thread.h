@@ -20,6 +20,7 @@ struct thread {
 	bool seized;		/* ours, and perhaps not stopped yet */
 	bool held;		/* stopped; regs, mask and call are valid */
 	uint64_t asked_ns;	/* when it was asked to stop */
+	uint64_t stopped_ns;	/* when it was seen to have stopped */
 	struct cpu_regs regs;
 	struct cpu_call call;	/* the system call that it is in */
 	uint64_t mask;		/* its signal mask */

@@ -77,7 +77,7 @@ void visit_frame(struct visit *visit)
 
 	cpu_frame(&thread->regs, wait_again(&thread->call, visit->python_caller), &visit->frame);
 	frame->mask = thread->mask;
-	frame->stopped_at = thread->asked_ns;
+	frame->stopped_at = thread->stopped_ns;
 	if (frame->wait && wait_limit(&thread->call, &at, &unit) && writable(visit->target, at)) {
 		frame->limit = at;
 		frame->limit_unit = unit;

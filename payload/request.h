@@ -22,9 +22,9 @@
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
-#define FRAME_TARGET	256
-#define FRAME_ARG	264
-#define FRAME_HOME	272
+#define FRAME_TARGET	512
+#define FRAME_ARG	520
+#define FRAME_HOME	528
 #define BLOCK_XSTATE_SIZE 56
 #define XSTATE_MAX	16384
 
@@ -39,7 +39,7 @@ struct stage_call {
 	int64_t result;
 };
 
-#define STAGE_CALLS 4
+#define STAGE_CALLS 8
 
 /*
  * The stage frame lies on the thread's own stack, below its red zone, so it belongs to one redirection of one thread and
@@ -121,6 +121,7 @@ struct request_block {
 	uint64_t interrupt;	/* the work time-out has passed */
 	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
 	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */
+	uint64_t name_off;	/* the NUL-terminated name in sys by which it finds the view: one for each region */
 	uint64_t run_result;	/* what that returned */
 	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
 	uint64_t thread;	/* tid: redirected by the tool; once our code runs, the one that runs it */

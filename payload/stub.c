@@ -108,13 +108,14 @@ static void tracer_return(struct request_block *block, const char *set, PyObject
 
 static void python_run(struct request_block *block)
 {
+	const char *name = (const char *)block + block->name_off;
 	PyObject *view = FN(block, PyMemoryView_FromMemory)((char *)block, (Py_ssize_t)block->size, PyBUF_WRITE);
 
 	block->run_result = (uint64_t)-1;
-	if (view && FN(block, PySys_SetObject)("mr-attach", view) == 0)
+	if (view && FN(block, PySys_SetObject)(name, view) == 0)
 		block->run_result = (uint64_t)(int64_t)((int (*)(const char *))block->py.PyRun_SimpleString)(
 			(const char *)block + block->code_off);
-	(void)FN(block, PySys_SetObject)("mr-attach", NULL);
+	(void)FN(block, PySys_SetObject)(name, NULL);
 	FN(block, PyErr_Clear)();
 	if (view)
 		FN(block, Py_DecRef)(view);
