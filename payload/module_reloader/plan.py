@@ -75,15 +75,17 @@ def compare(plan, old_root, new_root, signatures):
                         'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
-    end = reached(plan.module, old, new)
-    lines = {line for unit in come for line in unit.lines + [unit.line] if line}
-    if any(line >= end for line in lines):
-        plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
-        lines = {line for line in lines if line < end}
-    for line in sorted(lines):
+    end, late = reached(plan.module, old, new), False
+    for line in sorted({line for unit in come for line in unit.lines + [unit.line] if line}):
         statement = trees.at_line(examined.tree.body, line)
-        if statement is not None and statement not in plan.statements:
+        if statement is None or statement in plan.statements:
+            continue
+        if line >= end and not trees.is_main_guard(statement):
+            late = True
+        else:
             plan.statements.append(statement)
+    if late:
+        plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
     stored = {name for unit in new for name in unit.names() + unit.names('STORE_GLOBAL')}
     stored.update(guess.assigned_by_functions(new_root))
     plan.new_names = stored

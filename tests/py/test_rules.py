@@ -441,7 +441,7 @@ if __name__ == '__main__':
             with open(path, 'w') as out:
                 out.write(script)
             found = subprocess.run([sys.executable, '-W', 'ignore', path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.assertEqual(found.stdout.decode(), 'fine\n')
+        self.assertEqual(found.stdout.decode(), 'fine\n', found.stdout.decode())
 
 
 class Tracking(Program):
@@ -493,7 +493,7 @@ class Package(Program):
                    % (PAYLOAD, self.folder, text))
         found = subprocess.run([sys.executable, '-B', '-W', 'error', self.path('script.py')], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT)
-        self.assertEqual(found.stdout.decode(), 'fine\n')
+        self.assertEqual(found.stdout.decode(), 'fine\n', found.stdout.decode())
 
     def test_names(self):
         self.check('''
