@@ -75,12 +75,7 @@ class Python:
 
     def argv(self, *args):
         """The command line that starts this Python."""
-        enter = []
-        if self.root:
-            enter = ['chroot', self.root]
-            if os.geteuid() != 0:
-                enter = ['unshare', '--map-root-user'] + enter
-        return enter + [self.program] + list(args)
+        return (chroot(self.root) if self.root else []) + [self.program] + list(args)
 
     @contextlib.contextmanager
     def folder(self):
@@ -92,6 +87,11 @@ class Python:
             yield (path[len(self.root):] if self.root else path), path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def chroot(root):
+    """The command line that enters a folder; users other than root need a namespace for that."""
+    return ([] if os.geteuid() == 0 else ['unshare', '--map-root-user']) + ['chroot', root]
 
 
 def newest_pyenv(version):
@@ -163,7 +163,7 @@ class Suite:
                        env=dict(os.environ, APT_CONFIG=self.path('apt.conf'), DEBIAN_FRONTEND='noninteractive'),
                        **options)
 
-    def unpack(self, package, root):
+    def unpack(self, package, root, program):
         """The package and all that it needs, unpacked (not installed) into a folder that will serve as a chroot."""
         self.run('update')
         self.run('install', '--download-only', '-o', 'Debug::NoLocking=1', package)
@@ -184,6 +184,11 @@ class Suite:
         for useless in ('usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/lib/debug'):
             shutil.rmtree(os.path.join(fresh, useless), ignore_errors=True)
         os.chmod(os.path.join(fresh, 'tmp'), 0o1777)
+        with contextlib.suppress(OSError):  # only root can, and hardly anybody needs it
+            os.mknod(os.path.join(fresh, 'dev', 'null'), 0o20666, os.makedev(1, 3))
+        # An installed Python has its library compiled; that is what package scripts do.
+        subprocess.run(chroot(fresh) + [program, '-m', 'compileall', '-q', '/usr/lib'],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         open(os.path.join(fresh, '.complete'), 'w').close()
         shutil.rmtree(root, ignore_errors=True)
         os.rename(fresh, root)
@@ -204,7 +209,7 @@ def try_fetch(python):
         return
     print('pythons: fetching %s from %s' % (python.name, debian_mirror()), file=sys.stderr)
     try:
-        Suite(python.source[1]).unpack(python.source[3], python.root)
+        Suite(python.source[1]).unpack(python.source[3], python.root, python.source[2])
     except (subprocess.CalledProcessError, OSError) as error:
         print('pythons: %s could not be fetched: %s' % (python.name, error), file=sys.stderr)
         open(failed, 'w').close()
