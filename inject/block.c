@@ -116,15 +116,17 @@ int block_write(struct mr_target *target, const struct region *region, const str
 	struct layout l = layout_of(request);
 	_cleanup_free_ uint8_t *bytes = calloc(1, l.answer);
 	struct request_block head;
+	char name[32];
 	int r;
 
 	if (!bytes)
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the request");
 	head_fill(target, region, request, &l, &head);
 	memcpy(bytes, &head, sizeof(head));
-	(void)snprintf((char *)bytes + l.name, l.code - l.name, "mr-attach %llx", (unsigned long long)region->at);
+	(void)snprintf(name, sizeof(name), "mr-attach %llx", (unsigned long long)region->at);
+	memcpy(bytes + l.name, name, sizeof(name));
 	(void)snprintf((char *)bytes + l.code, l.boot - l.code, line_format, (unsigned long long)l.boot,
-		       (unsigned long long)l.input, (const char *)bytes + l.name);
+		       (unsigned long long)l.input, name);
 	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
 	memcpy(bytes + l.input, request->input, request->input_size);
 	memcpy(bytes + l.package, payload_package, head.package_len);
