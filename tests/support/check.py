@@ -8,6 +8,7 @@ unit: the Criterion programs. py: the Python package, on each CPython at hand. l
 sweep: mr-attach killed before each of its calls. MR_TESTS=pattern chooses live tests by name; MR_ONLY="name name"
 chooses CPythons.
 """
+import concurrent.futures
 import glob
 import os
 import re
@@ -79,25 +80,29 @@ def unittest_counts(output, status):
     return max(0, ran - failed - bad['skipped']), failed, bad['skipped']
 
 
+def run_py(python):
+    """The package and its tests, copied to where this CPython can see them."""
+    began = time.monotonic()
+    with python.folder() as (inside, outside):
+        for part in ('payload', os.path.join('tests', 'py')):
+            shutil.copytree(os.path.join(TOP, part), os.path.join(outside, part),
+                            ignore=shutil.ignore_patterns('__pycache__'))
+        code = ('import os, sys, unittest; os.chdir(%r); sys.path.insert(0, "payload"); '
+                'unittest.main(module=None, argv=["unittest", "discover", "-s", "tests/py", "-t", "tests/py"])' % inside)
+        env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
+        return run(python.argv('-B', '-c', code), 'py-%s.log' % python.name, env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp')), began
+
+
 def check_py(runs):
-    """The package and its tests, copied to where the CPython can see them."""
-    for python in pythons.chosen(runs):
-        if not python.here or not glob.glob(os.path.join(TOP, 'tests', 'py', 'test_*.py')):
-            continue
-        began = time.monotonic()
-        with python.folder() as (inside, outside):
-            for part in ('payload', os.path.join('tests', 'py')):
-                shutil.copytree(os.path.join(TOP, part), os.path.join(outside, part),
-                                ignore=shutil.ignore_patterns('__pycache__'))
-            code = ('import os, sys, unittest; os.chdir(%r); sys.path.insert(0, "payload"); '
-                    'unittest.main(module=None, argv=["unittest", "discover", "-s", "tests/py", "-t", "tests/py"])' % inside)
-            env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
-            output, status = run(python.argv('-B', '-c', code), 'py-%s.log' % python.name,
-                                 env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp'))
-        counts = unittest_counts(output, status)
-        totals.add('py ' + python.name, *counts, began)
-        if counts[1]:
-            print(failures_of(output))
+    here = [p for p in pythons.chosen(runs) if p.here]
+    if not glob.glob(os.path.join(TOP, 'tests', 'py', 'test_*.py')):
+        return
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for python, ((output, status), began) in zip(here, pool.map(run_py, here)):
+            counts = unittest_counts(output, status)
+            totals.add('py ' + python.name, *counts, began)
+            if counts[1]:
+                print(failures_of(output))
 
 
 def failures_of(output):
