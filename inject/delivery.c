@@ -11,6 +11,8 @@
 #include "../payload/embed.h"
 #include "util.h"
 
+#define SETTLE_LIMIT (50 * NS_PER_MS)
+
 bool delivery_cancelled(const struct delivery *d)
 {
 	return d->request->cancel && *d->request->cancel;
@@ -28,6 +30,7 @@ void delivery_tell(struct delivery *d, const char *text)
 
 int delivery_read(struct delivery *d, struct mr_error *err)
 {
+	visits_settle(d->target, 0);
 	return block_read(d->target, &d->region, &d->head, err);
 }
 
@@ -156,6 +159,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	if (d.mapped)
 		delivery_cleanup(&d);
 	visit_end(&d.visit);
+	visits_settle(target, now_ns() + SETTLE_LIMIT);
 	timing_take(&d);
 	(void)flock(target->memory.fd, LOCK_UN);
 	return r;

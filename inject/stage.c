@@ -108,6 +108,15 @@ int stage_place(struct mr_target *target, const struct thread *holder, struct mr
 	return mr_fail(err, MR_E_BUG, 0, "no code page of process %d has room for the way in", (int)target->pid);
 }
 
+bool stage_there(const struct mr_target *target)
+{
+	size_t size = (size_t)(payload_stage_end - payload_stage);
+	uint8_t bytes[2048];
+
+	return target->stage && size <= sizeof(bytes) &&
+	       memory_read(&target->memory, target->stage, bytes, size) == 0 && memcmp(bytes, payload_stage, size) == 0;
+}
+
 bool stage_holds(const struct mr_target *target, uint64_t pc)
 {
 	return target->stage && pc >= target->stage && pc < target->stage + stage_size();

@@ -14,6 +14,9 @@
  */
 int stage_place(struct mr_target *target, const struct thread *holder, struct mr_error *err);
 
+/* Is it there now? After an execve the process has another vdso, elsewhere. */
+bool stage_there(const struct mr_target *target);
+
 bool stage_holds(const struct mr_target *target, uint64_t pc);
 
 #endif

@@ -102,8 +102,6 @@ static int visit_other(struct starter *s, pid_t tid, struct mr_error *err)
 	if (r == 0)
 		r = other_try(s, &local);
 	visit_end(&d->visit);
-	if (d->visit.thread.seized)
-		thread_abandon(&d->visit.thread, now_ns() + LOOK_AGAIN);
 	if (r < 0 && local.code != MR_E_NO_SAFE_POINT && !(local.code == MR_E_ENDED && tid != d->target->pid)) {
 		*err = local;
 		return r;

@@ -55,6 +55,14 @@ static int maps_load(struct mr_target *target, struct mr_error *err)
 	return mr_fail(err, r == -ENOMEM ? MR_E_MEMORY : MR_E_BUG, -r, "reading its memory map");
 }
 
+/* An executable at a fixed address is there after an execve too, but its libc moves. */
+static struct image *image_again(struct images *images, uint64_t start)
+{
+	struct image *image = start ? images_at(images, start) : NULL;
+
+	return image && image->start == start ? image : NULL;
+}
+
 /* Old images would point into the old text, so the interpreter's are looked up again by address. */
 int target_refresh(struct mr_target *target, struct mr_error *err)
 {
@@ -66,9 +74,9 @@ int target_refresh(struct mr_target *target, struct mr_error *err)
 	r = maps_load(target, err);
 	if (r < 0)
 		return r;
-	target->python.image = images_at(&target->images, python);
-	target->python.libc = libc ? images_at(&target->images, libc) : NULL;
-	if (!target->python.image)
+	target->python.image = image_again(&target->images, python);
+	target->python.libc = image_again(&target->images, libc);
+	if (!target->python.image || !target->python.libc != !libc)
 		return mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)target->pid);
 	target->unwinder = unwinder_new(&target->images);
 	return target->unwinder ? 0 : mr_fail(err, MR_E_MEMORY, 0, "unwinder");

@@ -12,6 +12,8 @@
 #include "thread.h"
 #include "unwind.h"
 
+#define TARGET_STUCK_MAX 16
+
 struct mr_target {
 	pid_t pid;
 	int pidfd;
@@ -23,6 +25,8 @@ struct mr_target {
 	struct unwinder *unwinder;
 	struct memory memory;
 	uint64_t stage;		/* where the stage lies, 0 before it is placed */
+	struct thread stuck[TARGET_STUCK_MAX];	/* asked to stop, and not stopped yet */
+	size_t stuck_count;
 };
 
 /* Reads the maps again, and all that hangs on them; the interpreter is taken to be where it was. */

@@ -1,23 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 #include "visit.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "util.h"
 #include "wait.h"
 
 #define MAIN_STACK_ROOM (UINT64_C(6) << 20)
+#define STACK_RESERVE (UINT64_C(16) << 10)
+
+/* Takes over what an earlier visit left. */
+static bool stuck_take(struct mr_target *target, pid_t tid, struct thread *ret)
+{
+	for (size_t i = 0; i < target->stuck_count; i++)
+		if (target->stuck[i].tid == tid) {
+			*ret = target->stuck[i];
+			target->stuck[i] = target->stuck[--target->stuck_count];
+			return true;
+		}
+	return false;
+}
+
+static void stuck_keep(struct mr_target *target, struct thread *thread)
+{
+	if (!thread->seized || thread->held)
+		return;
+	target->stuck[target->stuck_count++] = *thread;
+	thread->seized = false;
+}
+
+void visits_settle(struct mr_target *target, uint64_t limit_ns)
+{
+	for (size_t n = target->stuck_count; n > 0; n--) {
+		struct thread thread = target->stuck[n - 1];
+
+		target->stuck[n - 1] = target->stuck[--target->stuck_count];
+		thread_abandon(&thread, limit_ns);
+		stuck_keep(target, &thread);
+	}
+}
 
 int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64_t limit_ns, struct mr_timing *timing,
 		struct mr_error *err)
 {
-	struct thread pending = visit->thread;
 	struct proc_syscall blocked;
 	struct scene rehearsal;
+	int r;
 
 	*visit = (struct visit){ .target = target, .timing = timing };
-	if (pending.seized && pending.tid == tid)
-		visit->thread = pending;	/* an earlier visit could not stop it yet */
+	if (!stuck_take(target, tid, &visit->thread) && target->stuck_count == TARGET_STUCK_MAX)
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "%d threads do not stop", TARGET_STUCK_MAX);
 	visit->scene = (struct scene){ .python = &target->python, .images = &target->images,
 				       .unwinder = target->unwinder };
 	target_syscall(target, tid, &blocked);
@@ -27,7 +61,9 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	    !visit->python_caller)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
-	return thread_hold(&visit->thread, tid, limit_ns, err);
+	r = thread_hold(&visit->thread, tid, limit_ns, err);
+	stuck_keep(target, &visit->thread);
+	return r;
 }
 
 void visit_look(struct visit *visit, size_t depth)
@@ -49,6 +85,16 @@ bool visit_on_its_way(const struct visit *visit, const struct region *region)
 	return stage_holds(visit->target, pc) || (region && region_holds(region, pc));
 }
 
+/* Less the page or two at its top, and the gap that the kernel keeps below. */
+static uint64_t stack_limit(pid_t pid)
+{
+	struct rlimit limit;
+
+	if (prlimit(pid, RLIMIT_STACK, NULL, &limit) < 0 || limit.rlim_cur > MAIN_STACK_ROOM)
+		return MAIN_STACK_ROOM;
+	return limit.rlim_cur > STACK_RESERVE ? limit.rlim_cur - STACK_RESERVE : 0;
+}
+
 bool visit_room(const struct visit *visit, uint64_t stack)
 {
 	uint64_t sp = cpu_sp(&visit->thread.regs);
@@ -56,8 +102,8 @@ bool visit_room(const struct visit *visit, uint64_t stack)
 
 	if (!map)
 		return false;
-	if (map_path_is(map, "[stack]"))	/* grows downwards by itself, up to the limit of 8 MiB or so */
-		return map->end - sp < MAIN_STACK_ROOM || sp - map->start > stack;
+	if (map_path_is(map, "[stack]"))	/* grows downwards by itself, up to its limit */
+		return map->end - sp + stack < stack_limit(visit->target->pid) || sp - map->start > stack;
 	return sp - map->start > stack;
 }
 
@@ -95,6 +141,17 @@ static void account(struct visit *visit, uint64_t ns)
 		t->stopped = us;
 }
 
+/*
+ * Where the kernel would still let the stack grow nothing is mapped yet; /proc/PID/mem makes it grow, process_vm_writev does
+ * not (since Linux 6.5).
+ */
+static int stack_write(struct mr_target *target, uint64_t at, const void *bytes, size_t size)
+{
+	int r = memory_write(&target->memory, at, bytes, size);
+
+	return r == -EFAULT ? memory_force(&target->memory, at, bytes, size) : r;
+}
+
 /* The frame lies on the thread's own stack below its red zone: dead memory, until the one change of registers. */
 int visit_redirect(struct visit *visit, struct mr_error *err)
 {
@@ -106,7 +163,9 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 
 	memcpy(bytes, &frame->frame, sizeof(frame->frame));
 	memcpy(bytes + (frame->frame.home - frame->at), frame->home, sizeof(frame->home));
-	r = memory_write(&visit->target->memory, frame->at, bytes, size);
+	if (!stage_there(visit->target))
+		return mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)visit->target->pid);
+	r = stack_write(visit->target, frame->at, bytes, size);
 	if (r < 0)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, -r, "the stack of thread %d has no room", (int)visit->thread.tid);
 	r = thread_redirect(&visit->thread, visit->target->stage, frame, &ns, err);

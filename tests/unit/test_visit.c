@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Visits that must not go as planned: threads that cannot stop, another program in the place of the one that was looked at,
+ * stacks without room, waits that must be left alone.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../inject/visit.h"
+#include "subject.h"
+
+static struct subject subject;
+static struct visit visit;
+static struct mr_timing timing;
+static struct mr_error err;
+
+static void setup(void)
+{
+	visit = (struct visit){ .target = NULL };
+	timing = (struct mr_timing){ 0 };
+	err = (struct mr_error)MR_ERROR_INIT;
+}
+
+TestSuite(visit, .init = setup, .timeout = 30);
+
+static int begin(pid_t tid, uint64_t limit_ms)
+{
+	err = (struct mr_error)MR_ERROR_INIT;
+	return visit_begin(&visit, &subject.target, tid, test_now() + limit_ms * MS, &timing, &err);
+}
+
+static void *other_thread(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->other = gettid();
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+/* The main thread waits for the end of a vfork, deaf to all but SIGKILL; another one waits as it should. */
+static void body_vfork(struct shared *shared)
+{
+	pthread_t other;
+
+	(void)pthread_create(&other, NULL, other_thread, shared);
+	shared->ready = 1;
+	if (vfork() == 0) {
+		while (!shared->go)
+			(void)syscall(SYS_nanosleep, &shared->dwell, NULL);
+		_exit(0);
+	}
+	for (;;)
+		(void)pause();
+}
+
+Test(visit, a_thread_that_could_not_stop_is_not_forgotten)
+{
+	subject_start(&subject, body_vfork);
+	subject.shared->dwell.tv_nsec = 1000000;
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	for (int i = 0; i < 1000 && !subject.shared->other; i++)
+		test_sleep(1);
+	test_sleep(20);
+	subject_map(&subject);
+	cr_expect_eq(begin(subject.pid, 30), -MR_E_NO_SAFE_POINT);
+	visit_end(&visit);
+	cr_expect_eq(begin(subject.shared->other, 2000), 0, "%s %s", mr_code_name(err.code), err.what);
+	visit_end(&visit);
+	cr_expect_eq(begin(subject.pid, 30), -MR_E_NO_SAFE_POINT, "%s", mr_code_name(err.code));
+	visit_end(&visit);
+	cr_expect_eq(begin(subject.shared->other, 2000), 0);
+	visit_end(&visit);
+	subject.shared->go = 1;
+	test_sleep(20);
+	visits_settle(&subject.target, test_now() + 1000 * MS);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	cr_expect_eq(subject_tracer(subject.pid, subject.shared->other), 0);
+	subject_end(&subject);
+}
+
+static void body_exec(struct shared *shared)
+{
+	shared->ready = 1;
+	(void)test_until(&shared->go, 1, 10000);
+	execlp("sleep", "sleep", "20", (char *)NULL);
+	_exit(1);
+}
+
+/* Every address that we know is of the program before. */
+Test(visit, another_program_is_not_sent_anywhere)
+{
+	subject_start(&subject, body_exec);
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	subject_map(&subject);
+	cr_assert_eq(stage_place(&subject.target, NULL, &err), 0);
+	subject.shared->go = 1;
+	for (int i = 0; i < 2000 && strcmp(subject.target.facts.comm, "sleep") != 0; i++) {
+		(void)mr_look(subject.pid, &subject.target.facts, &err);
+		test_sleep(1);
+	}
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_clock_nanosleep));
+	cr_assert_eq(begin(subject.pid, 2000), 0);
+	visit_frame(&visit);
+	cr_expect_eq(visit_redirect(&visit, &err), -MR_E_ENDED);
+	visit_end(&visit);
+	test_sleep(50);
+	cr_expect(subject_blocked(subject.pid, subject.pid, -1));
+	cr_expect_eq(subject_wait(&subject, 1), -1, "it lives");
+	subject_end(&subject);
+}
+
+/* Pauses with the stack pointer a few bytes above the lowest mapped page: it is moved there, as deep recursion would. */
+static void body_edge(struct shared *shared)
+{
+	uint64_t low;
+	char line[256];
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	shared->counter = 0;
+	while (maps && fgets(line, sizeof(line), maps))
+		if (strstr(line, "[stack]"))
+			shared->counter = (long)strtoul(line, NULL, 16);
+	low = (uint64_t)shared->counter + 256;
+	shared->ready = 1;
+	__asm__ volatile("mov %%rsp, %%r12; mov %[low], %%rsp; mov %[nr], %%eax; syscall; mov %%r12, %%rsp"
+			 :
+			 : [low] "r"(low), [nr] "i"(SYS_pause)
+			 : "rax", "rcx", "r11", "r12", "memory");
+	shared->result = 4711;
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void body_edge_handled(struct shared *shared)
+{
+	(void)signal(SIGUSR1, on_signal);
+	body_edge(shared);
+}
+
+Test(visit, a_stack_at_its_lower_edge_grows)
+{
+	subject_start(&subject, body_edge_handled);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_map(&subject);
+	cr_assert_eq(stage_place(&subject.target, NULL, &err), 0);
+	cr_assert_eq(begin(subject.pid, 2000), 0);
+	cr_expect(visit_room(&visit, 128 << 10), "it may grow");
+	visit_frame(&visit);
+	cr_assert_eq(visit_redirect(&visit, &err), 0, "%s", err.what);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	(void)kill(subject.pid, SIGUSR1);
+	cr_expect_eq(subject_wait(&subject, 2000), 0);
+	cr_expect_eq(subject.shared->result, 4711);
+	subject_end(&subject);
+}
+
+static void body_small_stack(struct shared *shared)
+{
+	const struct rlimit small = { 256 << 10, 256 << 10 };
+
+	(void)setrlimit(RLIMIT_STACK, &small);
+	shared->ready = 1;
+	for (;;)
+		(void)pause();
+}
+
+Test(visit, room_on_the_main_stack_is_what_the_limit_leaves)
+{
+	subject_start(&subject, body_small_stack);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_map(&subject);
+	cr_assert_eq(begin(subject.pid, 2000), 0);
+	cr_expect(visit_room(&visit, 64 << 10));
+	cr_expect_not(visit_room(&visit, 512 << 10), "the stack is limited to 256 KiB");
+	visit_end(&visit);
+	subject_end(&subject);
+}
+
+static void body_finite_epoll(struct shared *shared)
+{
+	struct epoll_event event;
+	int fd = epoll_create1(0);
+
+	shared->ready = 1;
+	shared->began = test_now();
+	shared->result = epoll_wait(fd, &event, 1, 400);
+	shared->error = errno;
+	shared->ended = test_now();
+}
+
+Test(visit, a_wait_that_would_begin_anew_is_left_alone)
+{
+	subject_start(&subject, body_finite_epoll);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_epoll_wait));
+	subject_map(&subject);
+	cr_expect_eq(begin(subject.pid, 2000), -MR_E_NO_SAFE_POINT);
+	cr_expect_not(visit.thread.held || visit.thread.seized);
+	visit_end(&visit);
+	cr_assert_eq(subject_wait(&subject, 2000), 0);
+	cr_expect_eq(subject.shared->result, 0, "it was not disturbed");
+	cr_expect_eq(timing.stops, 0);
+	subject_end(&subject);
+}
+
+static void body_pause(struct shared *shared)
+{
+	shared->ready = 1;
+	for (;;)
+		(void)pause();
+}
+
+Test(visit, stops_are_counted)
+{
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_map(&subject);
+	for (int i = 0; i < 5; i++) {
+		cr_assert_eq(begin(subject.pid, 2000), 0);
+		visit_end(&visit);
+		visit_end(&visit);	/* does nothing */
+	}
+	cr_expect_eq(timing.stops, 5);
+	cr_expect_gt(timing.stopped_sum, 0);
+	cr_expect_leq(timing.stopped, timing.stopped_sum);
+	subject_end(&subject);
+}
