@@ -50,14 +50,15 @@ def classes_of(module):
     while todo:
         prefix, namespace = todo.pop(0)
         for name, value in list(namespace.items()):
-            if not isinstance(value, type) or id(value) in seen or type(name) is not str:
+            if not host.is_class(value) or id(value) in seen or type(name) is not str:
                 continue
-            if type.__dict__['__module__'].__get__(value) != module.dict.get('__name__'):
+            owner = host.class_dict(value).get('__module__')
+            if type(owner) is not str or owner != module.dict.get('__name__'):
                 continue
             seen.add(id(value))
             found.append((prefix + name, value))
             if len(prefix) < 200:
-                todo.append((prefix + name + '.', value.__dict__))
+                todo.append((prefix + name + '.', host.class_dict(value)))
     return found
 
 
@@ -66,7 +67,7 @@ def reachable(module):
     found, seen = [], set()
     values = list(module.dict.values())
     for _, kind in classes_of(module):
-        values.extend(list(kind.__dict__.values()))
+        values.extend(list(host.class_dict(kind).values()))
     for value in values:
         for function in inner_functions(value):
             if id(function) not in seen and function.__globals__ is module.dict:
@@ -76,10 +77,19 @@ def reachable(module):
     return found
 
 
+def known(code, signatures):
+    """What the tree of a module's code holds: (what it does, first line) of each code object."""
+    return {(signatures.of(node.code), node.code.co_firstlineno) for node in codes.tree(code).walk()}
+
+
+def place(function, signatures):
+    return signatures.of(function.__code__), function.__code__.co_firstlineno
+
+
 def runs(code, functions, signatures):
     """Whether all of FUNCTIONS run code that is in the tree of the module code CODE, at the same lines."""
-    known = {(signatures.of(node.code), node.code.co_firstlineno) for node in codes.tree(code).walk()}
-    return all((signatures.of(one.__code__), one.__code__.co_firstlineno) in known for one in functions)
+    there = known(code, signatures)
+    return all(place(one, signatures) in there for one in functions)
 
 
 def constants_agree(module, code, signatures):
@@ -90,7 +100,7 @@ def constants_agree(module, code, signatures):
             if one[0] == 'STORE_NAME' and before[0] in units.CONSTANT and before[1] not in ('code', 'body'):
                 name = one[1]
                 if not name.startswith('__') and name in module.dict and \
-                        codes.constant_key(module.dict[name]) != before[1]:
+                        codes.live_key(module.dict[name]) != before[1]:
                     return False
     return found is not None
 

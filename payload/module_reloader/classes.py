@@ -20,7 +20,7 @@ class Change:
         self.name, self.kind, self.path, self.statements, self.removed = name, kind, path, statements, removed
         self.before = before                 # names that the old body bound, or None when nobody knows
         self.whole = bool(path[-1].decorator_list)
-        self.names = [trees_name for one in statements for trees_name in trees.bound(one)]
+        self.names = [name for one in statements for name in trees.bound(one)]
         self.staged = {}
 
 
@@ -73,6 +73,22 @@ def changes(module, old_root, new_root, tree, signatures):
         else:
             found.append(change)
     return found, refused
+
+
+def again(plan, reinit):
+    """--reinit CLASS.NAME: run the statement of a class body that binds the name, though it did not change."""
+    named = dict(baseline.classes_of(plan.module))
+    for path in trees.classes(plan.examined.tree.body).values():
+        name = '.'.join(one.name for one in path)
+        for statement in path[-1].body:
+            if name not in named or not {name + '.' + one for one in trees.bound(statement)} & reinit:
+                continue
+            change = next((one for one in plan.classes if one.name == name), None)
+            if change is None:
+                plan.classes.append(Change(name, named[name], path, [statement], [], None))
+            elif statement not in change.statements:
+                change.statements.append(statement)
+                change.names.extend(trees.bound(statement))
 
 
 def body_code(change, tree, filename, flags):
@@ -137,7 +153,7 @@ def stage(change, module, tree, code, context):
     if change.whole:
         return stage_whole(change, module, tree, code, context)
     body = body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS)
-    namespace = dict(change.kind.__dict__)
+    namespace = dict(host.class_dict(change.kind))
     for name in ('__dict__', '__weakref__', '__classcell__'):
         namespace.pop(name, None)
     if isinstance(namespace.get('__annotations__'), dict):
@@ -170,11 +186,11 @@ def stage_whole(change, module, tree, code, context):
     context.user(host.builtin('builtins').exec, made, module.dict)
     new = module.dict.get(change.name)
     module.dict[change.name] = change.kind
-    if not isinstance(new, type) or new is change.kind or type(new) is not type(change.kind):
+    if not host.is_class(new) or new is change.kind or type(new) is not type(change.kind):
         raise host.Refusal('refused', 'the decorators of %s did not make a class of the same kind' % change.name)
     kept = set(change.before or ()) - set(change.names)
     for name, value in new.__dict__.items():
-        if name in OWN or name in kept and name in change.kind.__dict__:
+        if name in OWN or name in kept and name in host.class_dict(change.kind):
             continue
         for function in baseline.inner_functions(value):
             for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
@@ -188,7 +204,7 @@ def commit(change, module, journal):
     """Move the staged members onto the class; (changed, added, removed) names."""
     changed, added, removed = [], [], []
     for name, value in change.staged.items():
-        old = change.kind.__dict__.get(name, journal)
+        old = host.class_dict(change.kind).get(name, journal)
         full = change.name + '.' + name
         if old is journal:
             added.append(full)
@@ -198,7 +214,7 @@ def commit(change, module, journal):
             if name in change.names or not name.startswith('__'):
                 changed.append(full)
     for name in change.removed:
-        if name in change.kind.__dict__:
+        if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
             removed.append(change.name + '.' + name)
     return changed, added, removed
@@ -215,7 +231,7 @@ def refresh_abstract(kind, journal):
         names = {name for name, value in one.__dict__.items() if is_abstract(value)}
         for base in one.__mro__[1:]:
             for name in base.__dict__.get('__abstractmethods__', ()):
-                value = next((kind.__dict__[name] for kind in one.__mro__ if name in kind.__dict__), None)
+                value = next((host.class_dict(kind)[name] for kind in one.__mro__ if name in host.class_dict(kind)), None)
                 if is_abstract(value):
                     names.add(name)
         if frozenset(names) != one.__dict__.get('__abstractmethods__', frozenset()):

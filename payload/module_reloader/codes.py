@@ -52,6 +52,14 @@ def constant_key(value):
     return (type(value).__name__, value if type(value) in (str, bytes, int) else repr(value))
 
 
+def live_key(value):
+    """constant_key() of a value of the program; None if asking for it could run code of the program."""
+    if type(value) in (tuple, frozenset):
+        return None if any(live_key(one) is None for one in value) else constant_key(value)
+    plain = type(value) in (int, str, bytes, float, complex, bool, type(None), type(Ellipsis))
+    return constant_key(value) if plain else None
+
+
 class Signatures:
     """Gives code objects numbers: two have the same number if and only if they are the same code."""
 

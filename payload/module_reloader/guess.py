@@ -42,13 +42,20 @@ def same_value(live, value):
             all(map(same_value, live.values(), value.values()))
     if type(value) is set:
         return len(live) == len(value) and {codes.constant_key(one) for one in value} == \
-            {codes.constant_key(one) for one in live if type(one) in (int, str, bytes, float, type(None), bool, tuple)}
+            {codes.constant_key(one) for one in live if type(one) in (int, str, bytes, float, type(None), bool)}
     return codes.constant_key(live) == codes.constant_key(value)
 
 
+def is_plain(value, depth=0):
+    """Whether repr() of VALUE runs no code of the program."""
+    if type(value) in (tuple, list, set, frozenset, dict):
+        parts = list(value) + (list(value.values()) if type(value) is dict else [])
+        return depth < 4 and len(parts) < 100 and all(is_plain(part, depth + 1) for part in parts)
+    return codes.live_key(value) is not None
+
+
 def show(value):
-    text = repr(value) if type(value) in (int, str, bytes, float, bool, type(None), tuple, list, dict, set) else \
-        '<%s>' % type(value).__name__
+    text = repr(value) if is_plain(value) else '<%s>' % type(value).__name__
     return text if len(text) <= 120 else text[:117] + '...'
 
 
@@ -173,7 +180,7 @@ def other_header(statement, live, namespace, result):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
     if statement.decorator_list:
         return False
-    if isinstance(live, type) and live.__dict__.get('__module__') == namespace.get('__name__'):
+    if host.is_class(live) and host.class_dict(live).get('__module__') == namespace.get('__name__'):
         return True
     if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
         return False
@@ -208,11 +215,11 @@ def compare_import(result, statement, namespace, runtime):
 
 def compare_class(result, kind, path, paths, functions, scope):
     """The members of a class against its statement."""
-    name, namespace = '.'.join(one.name for one in path), dict(kind.__dict__)
+    name, namespace = '.'.join(one.name for one in path), dict(host.class_dict(kind))
     statements, found, statement = [], set(), path[-1]
     bases = [scope.get(base.id, base) for base in statement.bases if trees.kind(base) == 'Name' and base.id in scope]
     if len(bases) == len(statement.bases) and not statement.decorator_list and \
-            tuple(bases or (object,)) != kind.__bases__ and all(isinstance(base, type) for base in bases):
+            tuple(bases or (object,)) != kind.__bases__ and all(map(host.is_class, bases)):
         result.refused.append({'name': name, 'reason': 'the bases of the class changed: its instances could not follow'})
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
@@ -222,7 +229,7 @@ def compare_class(result, kind, path, paths, functions, scope):
             if compare_constant(probe, statement, namespace, ()):
                 statements.append(statement)
             for one in probe.undecided:
-                result.undecided.append(dict(one, name=name + '.' + one['name']))
+                result.undecided.append(dict(one, name=name + '.' + one['name'], owner=path, statement=statement))
             result.warnings.extend(probe.warnings)
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = mangled(statement.name, path[-1].name)

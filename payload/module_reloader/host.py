@@ -39,6 +39,19 @@ posix, time, gc, _io, _thread, marshal = map(builtin, ('posix', 'time', 'gc', '_
 FunctionType, ModuleType, CodeType = type(builtin), type(sys), type(builtin.__code__)
 
 
+CLASS_DICT = type.__dict__['__dict__']
+
+
+def is_class(value):
+    """Whether VALUE is a class; isinstance() would ask a proxy what it pretends to be."""
+    return issubclass(type(value), type)
+
+
+def class_dict(kind):
+    """The dictionary of a class, whatever its metaclass does about attributes."""
+    return CLASS_DICT.__get__(kind)
+
+
 class Surroundings:
     """How to work when a program called us itself: there is no signal mask to care for, and its output is its own."""
 
@@ -49,8 +62,7 @@ class Surroundings:
         return function(*args, **kwargs)
 
     def user(self, function, *args):
-        collecting = gc.isenabled()
-        return function(*args) if collecting else function(*args)
+        return function(*args)
 
 
 class PlainText:
@@ -139,20 +151,22 @@ class Unbroken:
 
     def __enter__(self):
         self.interval, self.collecting = sys.getswitchinterval(), gc.isenabled()
-        gc.disable()
-        sys.setswitchinterval(0.5)
-        time.sleep(0)
-        self.start = time.perf_counter()
+        try:
+            gc.disable()
+            sys.setswitchinterval(0.5)
+            time.sleep(0)
+        except BaseException:                # a signal handler of the program
+            self.__exit__()
+            raise
 
     def __exit__(self, *unused):
-        self.seconds = time.perf_counter() - self.start
         sys.setswitchinterval(self.interval)
         if self.collecting:
             gc.enable()
 
 
 def referrers(*objects):
-    """(what refers to one of OBJECTS, how many objects the collector knows, seconds): one walk over the heap.
+    """(what refers to one of OBJECTS, how many objects were frozen, seconds): one walk over the heap.
 
     Objects that a pre-fork server froze are hidden from the collector, so they are thawed for the walk.
     """
@@ -163,5 +177,4 @@ def referrers(*objects):
     found = gc.get_referrers(*objects)
     if frozen:
         gc.freeze()
-    count = sum(gc.get_count()[:1]) if not hasattr(gc, 'get_stats') else None
-    return found, frozen, time.perf_counter() - start, count
+    return found, frozen, time.perf_counter() - start

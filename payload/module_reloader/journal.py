@@ -14,7 +14,7 @@ def read(kind, owner, name):
     if kind == 'item':
         return owner.get(name, ABSENT)
     if kind == 'class':
-        return owner.__dict__.get(name, ABSENT)
+        return host.class_dict(owner).get(name, ABSENT)
     return getattr(owner, name)
 
 

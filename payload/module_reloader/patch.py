@@ -68,7 +68,7 @@ class Patch:
 
 def live_functions(namespaces, heap):
     """The functions whose globals are one of NAMESPACES: {id of the namespace: [functions]}."""
-    found, frozen, seconds, _ = host.referrers(*namespaces)
+    found, frozen, seconds = host.referrers(*namespaces)
     heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2), frozen=frozen)
     result = {id(namespace): [] for namespace in namespaces}
     for one in found:
@@ -162,7 +162,7 @@ def wrapper_caches(module, patched):
     from . import baseline
     values = list(module.dict.values())
     for _, kind in baseline.classes_of(module):
-        values.extend(list(kind.__dict__.values()))
+        values.extend(list(host.class_dict(kind).values()))
     found = []
     for value in values:
         value = getattr(value, '__func__', value) if type(value) in (staticmethod, classmethod) else value

@@ -30,9 +30,10 @@ class Plan:
         """The names of this module that an option lists: NAME or MODULE.NAME."""
         found = set()
         for text in self.options.get(option) or ():
-            owner, _, name = text.rpartition('.')
-            if owner in ('', self.module.name):
-                found.add(name)
+            for name in self.module.names:
+                if text.startswith(name + '.'):
+                    text = text[len(name) + 1:]
+            found.add(text)
         return found
 
     def refuse(self, name, reason):
@@ -56,13 +57,20 @@ def make(examined, options, signatures):
     for statement in examined.tree.body:
         if reinit & set(trees.bound(statement)) and statement not in plan.statements:
             plan.statements.append(statement)
+    classes.again(plan, reinit)
     choose(plan, keep, reinit)
     plan.removed = [name for name in plan.removed if name not in keep]
     plan.target = patch.Target(plan.module, old_root, new_root, signatures)
     missing = reinit - {name for one in examined.tree.body for name in trees.bound(one)}
-    if missing and any('.' in text for text in options.get('reinit') or ()):
+    missing -= {change.name + '.' + name for change in plan.classes for name in change.names}
+    if missing and named(plan, options):
         plan.warnings.append('--reinit: no statement of the module binds ' + ', '.join(sorted(missing)))
     return plan
+
+
+def named(plan, options):
+    """Whether --reinit named this module, or there is no other that it could have meant."""
+    return any(text.startswith(plan.module.name + '.') for text in options.get('reinit') or ())
 
 
 def compare(plan, old_root, new_root, signatures):
@@ -123,7 +131,7 @@ def still_ours(plan, name, gone, old_root, signatures):
     for unit in gone:
         for before, one in zip(unit.tokens, unit.tokens[1:]):
             if one[0] == 'STORE_NAME' and one[1] == name and before[0] in units.CONSTANT and len(before) == 2:
-                if codes.constant_key(value) != before[1]:
+                if codes.live_key(value) != before[1]:
                     plan.warnings.append('%s left the source, and is kept: the program changed its value' % name)
                     return False
     if type(value) is host.FunctionType and value.__globals__ is not plan.module.dict:
@@ -151,6 +159,9 @@ def from_guess(plan):
     reinit = plan.names('reinit') | plan.names('keep')
     full = plan.options.get('full')
     plan.undecided = [one for one in found.undecided if one['name'] not in reinit and not full]
+    for one in found.undecided:              # of a class, and --reinit or --full says to take the source
+        if 'owner' in one and (full or one['name'] in plan.names('reinit')):
+            found.members.append((one['owner'], [one['statement']], []))
     plan.refused.extend(found.refused)
     named = dict(classes.baseline.classes_of(plan.module))
     for path, statements, gone in found.members:
@@ -170,7 +181,7 @@ def everything(plan):
         plan.warnings.append('__main__ is never run as a whole: --full runs nothing more in it')
         return
     for statement in plan.examined.tree.body:
-        known = trees.kind(statement) == 'ClassDef' and isinstance(plan.module.dict.get(statement.name), type)
+        known = trees.kind(statement) == 'ClassDef' and host.is_class(plan.module.dict.get(statement.name))
         if statement not in plan.statements and not known:
             plan.statements.append(statement)
 
@@ -186,7 +197,7 @@ def choose(plan, keep, reinit):
         elif names & keep:
             plan.warnings.append('line %d was not run: --keep %s' % (statement.lineno, ', '.join(sorted(names & keep))))
         elif trees.kind(statement) == 'ClassDef' and statement.name in plan.old_classes and not names & reinit and \
-                isinstance(plan.module.dict.get(statement.name), type):
+                host.is_class(plan.module.dict.get(statement.name)):
             plan.refuse(statement.name, 'the bases, keywords or decorators of the class changed: its instances could not '
                         'follow; --reinit %s makes a new class and leaves them on the old one' % statement.name)
         else:

@@ -19,8 +19,10 @@ class Module:
 
     def __init__(self, name, namespace):
         self.name, self.names, self.dict = name, [name], namespace
-        spec = namespace.get('__spec__')
-        self.loader = namespace.get('__loader__') or getattr(spec, 'loader', None)
+        spec = spec_of(namespace)
+        self.loader = namespace.get('__loader__')
+        if self.loader is None:
+            self.loader = getattr(spec, 'loader', None)
         path = namespace.get('__file__')
         self.path = path if type(path) is str and path else None
         self.kind = self.find_kind(spec)
@@ -30,8 +32,8 @@ class Module:
     def find_kind(self, spec):
         origin = getattr(spec, 'origin', None)
         loader = type(self.loader).__name__
-        if origin in ('built-in', 'frozen') or self.loader in special_loaders():
-            return origin or 'built-in'
+        if origin in ('built-in', 'frozen') or any(self.loader is one for one in special_loaders()):
+            return origin if origin in ('built-in', 'frozen') else 'built-in'
         if self.path is None:
             return 'namespace' if '__path__' in self.dict else 'odd'
         if self.path.endswith(('.so', '.pyd')):
@@ -54,7 +56,13 @@ class Module:
         return self.known_filename
 
     def initializing(self):
-        return bool(getattr(self.dict.get('__spec__'), '_initializing', False))
+        return getattr(spec_of(self.dict), '_initializing', False) is True
+
+
+def spec_of(namespace):
+    """The spec of a module, if it is of the standard type; anything else could run code of the program."""
+    spec, kind = namespace.get('__spec__'), getattr(host.sys.modules.get('_frozen_importlib'), 'ModuleSpec', None)
+    return spec if type(spec) is kind else None
 
 
 def special_loaders():
@@ -75,7 +83,7 @@ def namespace_of(name, entry):
         if type(entry).__name__ == '_LazyModule':
             return None                      # not loaded yet: looking closer would load it
         return DICT.__get__(entry)
-    for value in list(type(entry).__dict__.values()) if entry is not None else ():
+    for value in list(host.class_dict(type(entry)).values()) if entry is not None else ():
         if type(value) is host.FunctionType and value.__globals__.get('__name__') == name:
             return value.__globals__         # a module that put an object in its own place
     return None
@@ -94,7 +102,7 @@ def modules():
             seen[id(namespace)].names.append(name)
             continue
         module = seen[id(namespace)] = Module(name, namespace)
-        if module.dict.get('__name__') not in OWN:
+        if type(module.dict.get('__name__')) is not str or module.dict['__name__'] not in OWN:
             found.append(module)
     return found
 

@@ -5,7 +5,7 @@ A source is read between two looks at the file, so that an editor in the middle 
 regular files are opened.  PEP 263 and byte order marks are left to compile(), which gets bytes.  A loader that makes
 code out of source its own way is asked to do so.  A .pyc is a witness of what was loaded, never of the source.
 """
-from . import codes, host
+from . import codes, host, scope
 
 REGULAR, KIND = 0o100000, 0o170000
 
@@ -123,7 +123,7 @@ def syntax_text(error, filename):
 
 def cache_file(module):
     """The path of the .pyc that belongs to a module, or None."""
-    spec = module.dict.get('__spec__')
+    spec = scope.spec_of(module.dict)
     for path in (module.dict.get('__cached__'), getattr(spec, 'cached', None) if spec is not None else None):
         if isinstance(path, str):
             return path

@@ -27,7 +27,8 @@ class Transaction:
 
     def prepare(self):
         """Find the functions: the one walk over the heap."""
-        found = patch.live_functions([plan.module.dict for plan in self.plans], self.heap) if self.plans else {}
+        found = self.context.timed(patch.live_functions, [plan.module.dict for plan in self.plans],
+                                   self.heap) if self.plans else {}
         for plan in self.plans:
             plan.patches, plan.kept_old = patch.patches(plan.target, found[id(plan.module.dict)])
 
@@ -35,6 +36,7 @@ class Transaction:
         """Do it; Broken when it could not be done, and nothing changed."""
         try:
             self.prepare()
+            self.check_stacks()
             if any(plan.statements or plan.classes or plan.removed for plan in self.plans):
                 for plan in self.plans:
                     self.current = plan
@@ -49,6 +51,15 @@ class Transaction:
         except BaseException as error:
             surely = getattr(self.context, 'surely', lambda action: action())
             raise Broken(error, self.current, surely(self.journal.roll_back)) from None
+
+    def check_stacks(self):
+        """--on-stack refuse: nothing may be running whose code would change."""
+        if self.plans and self.plans[0].options.get('on_stack') == 'refuse':
+            for entries in running_old(self.plans, {}).values():
+                for one in entries:
+                    raise host.Refusal('refused', '%s is running%s, line %s' % (
+                        one['function'], ' in thread ' + one['thread'] if one['thread'] else '', one['line']),
+                        '--on-stack report goes on all the same', file=one['file'], line=one['line'])
 
     def module(self, plan):
         start, before = host.time.perf_counter(), dict(plan.module.dict)
@@ -125,7 +136,7 @@ class Transaction:
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
             plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
                                   'on with the old one'})
-        elif trees.kind(statement) == 'ClassDef' and isinstance(old, type) and old is not new:
+        elif trees.kind(statement) == 'ClassDef' and host.is_class(old) and old is not new:
             plan.kept_old.append({'name': name, 'reason': 'a new class was made: instances stay with the old one'})
         if name not in plan.changed:
             plan.changed.append(name)
@@ -155,8 +166,9 @@ class Transaction:
         for one in plan.patches:
             if one.changed and one.path not in plan.changed:
                 plan.changed.append(one.path)
+        known = baseline.known(plan.examined.code, self.signatures)
         left = [one for one in baseline.reachable(plan.module) if '<locals>' not in one.__qualname__ and
-                '<lambda>' not in one.__qualname__ and not baseline.runs(plan.examined.code, [one], self.signatures)]
+                '<lambda>' not in one.__qualname__ and baseline.place(one, self.signatures) not in known]
         if left and plan.examined.old is not None:
             reasons = {one['name']: one['reason'] for one in plan.kept_old}
             name = left[0].__qualname__
@@ -180,7 +192,7 @@ def running_old(plans, heap):
     suspended = [one.old for plan in plans for one in plan.patches if one.changed and
                  one.old.co_flags & codes.GENERATORS]
     if suspended:
-        referrers, _, seconds, _ = host.referrers(*suspended)
+        referrers, _, seconds = host.referrers(*suspended)
         heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2))
         kinds = {'generator': 'gi', 'coroutine': 'cr', 'async_generator': 'ag'}
         for value in referrers:

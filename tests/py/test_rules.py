@@ -406,6 +406,169 @@ class BadInput(Program):
         self.refused(self.attempt('m'), 'too-large')
 
 
+class Guest(Program):
+    """Nothing of the program runs that was not asked to, and what it does meanwhile is its own."""
+
+    def test_hostile_values(self):
+        self.write(m="""
+            class Proxy:
+                def __getattribute__(self, name): raise SystemExit(name)
+                def __eq__(self, other): raise SystemExit('eq')
+                def __bool__(self): raise SystemExit('bool')
+                def __repr__(self): raise SystemExit('repr')
+                __hash__ = None
+            class Meta(type):
+                def __getattribute__(cls, name): raise SystemExit(name)
+            class Odd(metaclass=Meta): pass
+            P = Proxy()
+            X = 1
+            T = (P, [P])
+            D = {1: P}
+            def f(): return 1
+            """)
+        m = self.load('m')
+        text = open(self.path('m.py')).read()
+        for kind in ('pyc', 'none'):
+            m.X = m.P
+            self.write(m=text.replace('return 1', 'return 2').replace('D = {1: P}', 'D = {1: P, 2: 2}'))
+            if kind == 'none':
+                import shutil
+                shutil.rmtree(self.path('__pycache__'))
+                self.write(m=text.replace('return 1', 'return 3'))
+            answer = self.attempt()
+            if kind == 'pyc':
+                self.assertIsNone(answer['error'])
+                self.assertEqual(m.f(), 2)
+            else:
+                self.assertIn((answer['error'] or {}).get('code'), (None, 'undecided'))
+            self.assertEqual(command('list')['status'], 0)
+
+    def test_interrupted_reload_is_put_back(self):
+        import ctypes
+        import threading
+        from harness import Block, request
+        self.write(m='X = 1\n' + F1)
+        m = self.load('m')
+        self.write(m='X = 2\nwhile True: pass\n' + F2)
+        block = Block(request('reload-stale'))
+
+        def interrupt():
+            block.put(128, 1)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.main_thread().ident),
+                                                       ctypes.py_object(KeyboardInterrupt))
+        timer = threading.Timer(1, interrupt)
+        timer.start()
+        answer = block.run()
+        timer.join()
+        self.assertEqual((answer['status'], answer['error']['code'], answer['error']['line']), (7, 'interrupted', 2))
+        self.assertEqual((m.X, m.f()), (1, 1))
+        self.assertEqual(self.entry(answer)['state'], 'failed')
+
+    def test_handler_of_the_program_raises(self):
+        import signal
+        self.write(m='X = 1\n' + F1)
+        m = self.load('m')
+        self.write(m='X = 2\nimport os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nY = list(range(1000))\n' + F2)
+        count = []
+
+        def handler(number, frame):
+            count.append(number)
+            if len(count) == 1:
+                raise LookupError('first')
+        before = signal.signal(signal.SIGUSR1, handler)
+        try:
+            answer = self.attempt()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+        self.assertEqual(answer['error']['code'], 'interrupted-by-program')
+        self.assertEqual((m.X, m.f(), len(count)), (1, 1, 2))
+
+    def test_on_stack_refuse(self):
+        self.write(m='def f(go):\n    go()\n    return 1\n')
+        m = self.load('m')
+        found = []
+
+        def go():
+            self.write(m='def f(go):\n    go()\n    return 2\n')
+            found.append(self.attempt(on_stack='refuse'))
+        self.assertEqual(m.f(go), 1)
+        self.refused(found[0], 'refused')
+        self.assertEqual(m.f(lambda: None), 1)
+        self.reload()
+        self.assertEqual(m.f(lambda: None), 2)
+
+    def test_no_warnings_and_no_output(self):
+        import io
+        import warnings
+        from unittest import mock
+        self.write(m='def f(): return "\\d"\n')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            m = self.load('m')
+        self.write(m='def f():\n    yield "\\d"\n')
+        filters = list(warnings.filters)
+        with mock.patch.object(sys, 'stderr', io.StringIO()) as err, warnings.catch_warnings():
+            warnings.simplefilter('error')
+            self.reload()
+            self.assertEqual(err.getvalue(), '')
+        self.assertEqual(list(m.f()), ['\\d'])
+        self.assertEqual(warnings.filters, filters)
+
+    def test_settings_of_the_interpreter(self):
+        import gc
+        self.write(m=F1)
+        self.load('m')
+        self.write(m='X = 1\n' + F2)
+        before = sys.getswitchinterval(), gc.isenabled(), list(sys.path), sys.gettrace()
+        self.reload()
+        self.assertEqual((sys.getswitchinterval(), gc.isenabled(), list(sys.path), sys.gettrace()), before)
+
+    def test_class_attribute_without_witness(self):
+        sys.dont_write_bytecode = True
+        self.write(m='class K:\n    x = 1\n')
+        m = self.load('m')
+        self.write(m='class K:\n    x = 2\n')
+        error = self.refused(self.attempt(), 'undecided')
+        self.assertIn('--keep K.x', error['hint'])
+        self.reload('m', keep=['K.x'])
+        self.assertEqual(m.K.x, 1)
+        self.reload('m', reinit=['m.K.x'])
+        self.assertEqual(m.K.x, 2)
+
+    def test_frozen_heap(self):
+        import gc
+        if not hasattr(gc, 'freeze'):
+            self.skipTest('needs gc.freeze')
+        self.write(m='def make():\n    def c(): return 1\n    return c\n')
+        m = self.load('m')
+        held = m.make()
+        gc.freeze()
+        try:
+            self.write(m='def make():\n    def c(): return 2\n    return c\n')
+            self.reload()
+            self.assertEqual(held(), 2)
+            self.assertGreater(gc.get_freeze_count(), 0)
+        finally:
+            gc.unfreeze()
+
+    def test_own_source_to_code(self):
+        import importlib.machinery
+        import importlib.util
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def source_to_code(self, data, path, **more):
+                return compile(data.replace(b'MAGIC', b'"magic"'), path, 'exec', dont_inherit=True)
+        self.write(m='def f(): return 1, MAGIC\n')
+        sys.dont_write_bytecode = True
+        spec = importlib.util.spec_from_file_location('m', self.path('m.py'), loader=Loader('m', self.path('m.py')))
+        m = importlib.util.module_from_spec(spec)
+        sys.modules['m'] = m
+        spec.loader.exec_module(m)
+        self.write(m='def f(): return 2, MAGIC\n')
+        self.reload()
+        self.assertEqual(m.f(), (2, 'magic'))
+
+
 class Main(unittest.TestCase):
     """__main__ has no .pyc, and its guarded part never runs again."""
 
