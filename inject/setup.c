@@ -11,6 +11,8 @@
 
 enum { CLEANUP_TRIES = 40 };
 
+#define VISIT_LIMIT (50 * NS_PER_MS)
+
 /* Until the region can be read (want), or no longer; the stage's calls take microseconds once the thread has a CPU. */
 static bool watch(struct delivery *d, const struct region *region, bool want, uint64_t limit_ns)
 {
@@ -22,7 +24,7 @@ static bool watch(struct delivery *d, const struct region *region, bool want, ui
 
 		if (there == want)
 			return true;
-		if (now_ns() > limit_ns || delivery_cancelled(d))
+		if (now_ns() > limit_ns || delivery_cancelled(d) || !stage_there(d->target))
 			return false;
 		sleep_ns(pause);
 		if (pause < NS_PER_MS)
@@ -76,7 +78,9 @@ static int visit_any(struct delivery *d, uint64_t limit_ns, struct mr_error *err
 
 	for (;;) {
 		struct mr_error local = MR_ERROR_INIT;
-		int r = visit_begin(&d->visit, d->target, d->target->pid, limit_ns, &d->answer->timing, &local);
+		uint64_t soon = now_ns() + VISIT_LIMIT;	/* so that a cancel is seen while it does not stop */
+		int r = visit_begin(&d->visit, d->target, d->target->pid, soon < limit_ns ? soon : limit_ns,
+				    &d->answer->timing, &local);
 
 		if (r == 0 && !visit_on_its_way(&d->visit, &d->region) && visit_room(&d->visit, 4096))
 			return 0;
@@ -124,10 +128,15 @@ static int region_map(struct delivery *d, struct region *all, struct mr_error *e
 	if (r < 0)
 		return r;
 	d->mapped = true;
-	if (!watch(d, &d->region, true, d->start_limit_ns))
-		return mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, 0,
-			       "the thread did not map the region");
-	return 0;
+	if (watch(d, &d->region, true, d->start_limit_ns))
+		return 0;
+	r = target_alive(d->target, err);
+	if (r == 0 && !stage_there(d->target))
+		r = mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)d->target->pid);
+	if (r == 0)
+		r = mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, 0,
+			    "the thread did not map the region");
+	return r;
 }
 
 /*

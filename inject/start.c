@@ -13,6 +13,7 @@
 
 #define OTHER_AFTER (200 * NS_PER_MS)
 #define LOOK_AGAIN (50 * NS_PER_MS)
+#define DECISION_LIMIT NS_PER_S
 #define STACK_FOR_PYTHON (128u << 10)
 
 struct starter {
@@ -21,17 +22,15 @@ struct starter {
 	bool queued, spawned, in_flight;
 };
 
-static bool terminal(struct starter *s, struct mr_error *err)
+static int terminal(struct starter *s, struct mr_error *err)
 {
 	switch (s->d->head.refusal) {
 	case REFUSAL_FINALIZING:
-		(void)mr_fail(err, MR_E_FINALIZING, 0, "process %d", (int)s->d->target->pid);
-		return true;
+		return mr_fail(err, MR_E_FINALIZING, 0, "process %d", (int)s->d->target->pid);
 	case REFUSAL_INTERPRETERS:
-		(void)mr_fail(err, MR_E_INTERPRETERS, 0, "process %d", (int)s->d->target->pid);
-		return true;
+		return mr_fail(err, MR_E_INTERPRETERS, 0, "process %d", (int)s->d->target->pid);
 	default:
-		return false;
+		return 0;
 	}
 }
 
@@ -165,22 +164,45 @@ static int look(struct starter *s, struct mr_error *err)
 
 /*
  * Takes the request back. We write cancel and then look: a claim made before that has seen no cancel and runs, one made
- * later sees it. A claim just made is decided in a moment.
+ * later sees it. A claim just made is decided in a moment; if it is not (the thread may have been stopped right there), we
+ * cannot say that nothing ran. Returns whether nothing ran and nothing will.
  */
-static int take_back(struct starter *s, enum mr_code code, struct mr_error *err)
+static bool taken_back(struct delivery *d)
 {
-	struct delivery *d = s->d;
-	int r = BLOCK_SET(d->target, &d->region, cancel, 1, err);
+	struct mr_error ignored = MR_ERROR_INIT;
+	uint64_t limit = now_ns() + DECISION_LIMIT;
 
-	while (r == 0) {
-		r = delivery_read(d, err);
-		if (r < 0 || d->head.phase != PHASE_CLAIMED)
-			break;
+	if (BLOCK_SET(d->target, &d->region, cancel, 1, &ignored) < 0)
+		return true;
+	while (delivery_read(d, &ignored) == 0) {
+		if (d->head.phase >= PHASE_RUNNING)
+			return false;
+		if (d->head.phase != PHASE_CLAIMED)
+			return true;
+		if (now_ns() > limit)
+			return false;
 		sleep_ns(20000);
 	}
-	if (r < 0 || d->head.phase >= PHASE_RUNNING)
+	return true;
+}
+
+/* An error while entries may be under way: it stands if they could be taken back. */
+static int give_up(struct delivery *d, int r, struct mr_error *err)
+{
+	if (taken_back(d))
 		return r;
+	*err = (struct mr_error)MR_ERROR_INIT;
+	return 0;
+}
+
+static int too_late(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+	enum mr_code code = delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT;
+
 	delivery_where(d);
+	if (!taken_back(d))
+		return 0;
 	if (d->head.refusal == REFUSAL_STARTING)
 		return mr_fail(err, MR_E_STARTING, 0, "process %d", (int)d->target->pid);
 	return mr_fail(err, code, 0, "%s%s", code == MR_E_CANCELLED ? "nothing ran; " : "the main thread was ",
@@ -198,25 +220,25 @@ int delivery_start(struct delivery *d, struct mr_error *err)
 		s.other_ns = 0;
 	for (;;) {
 		r = delivery_read(d, err);
-		if (r < 0)
-			return r;
-		if (d->head.phase >= PHASE_RUNNING)
+		if (r == 0 && d->head.phase >= PHASE_RUNNING)
 			break;
-		if (terminal(&s, err)) {
-			(void)BLOCK_SET(d->target, &d->region, cancel, 1, NULL);
-			return -(int)err->code;
-		}
-		if (delivery_cancelled(d) || now_ns() > d->start_limit_ns) {
-			r = take_back(&s, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, err);
+		if (r == 0 && (delivery_cancelled(d) || now_ns() > d->start_limit_ns)) {
+			r = too_late(&s, err);
 			if (r < 0)
 				return r;
 			break;
 		}
-		if (now_ns() >= s.next_look_ns) {
+		if (r == 0)
+			r = terminal(&s, err);
+		if (r == 0 && now_ns() >= s.next_look_ns) {
 			r = look(&s, err);
+			pause = 20000;
+		}
+		if (r < 0) {
+			r = give_up(d, r, err);
 			if (r < 0)
 				return r;
-			pause = 20000;
+			break;
 		}
 		delivery_tell(d, "waiting for a safe point");
 		sleep_ns(pause);
