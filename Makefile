@@ -73,17 +73,17 @@ SHIM := $(B)/sweep/shim.so
 
 check:
 	@$(DEPS) check
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory -s all tests
 	@$(CHECK) check
 
 check-all:
 	@$(DEPS) check
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory -s all tests
 	@$(CHECK) all
 
 check-unit check-py check-live check-sweep: check-%:
 	@$(DEPS) check
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory -s all tests
 	@$(CHECK) check $*
 
 sweep:
@@ -103,7 +103,8 @@ bench:
 
 demo:
 	@$(DEPS) build
-	@$(MAKE) --no-print-directory all
+	@echo 'Building $(B)/mr-attach'
+	@$(MAKE) --no-print-directory -s all
 	@B=$(B) tests/demo/demo.sh
 
 pythons-extra:

@@ -40,7 +40,7 @@ export no_proxy='*'
 
 say 'A web shop of several modules, started with plain python3:'
 printf '$ python3 serve.py &\n'
-python3 serve.py >port 2>&1 &
+${PYTHON:-python3} serve.py >port 2>&1 &
 server=$!
 tries=0
 until [ -s port ]; do
