@@ -16,9 +16,8 @@ OWN = ('__module__', '__qualname__', '__dict__', '__weakref__', '__classcell__',
 class Change:
     """What is to be done to one class: run STATEMENTS of its body, remove names."""
 
-    def __init__(self, name, kind, path, statements, removed, before):
+    def __init__(self, name, kind, path, statements, removed):
         self.name, self.kind, self.path, self.statements, self.removed = name, kind, path, statements, removed
-        self.before = before                 # names that the old body bound, or None when nobody knows
         self.whole = bool(path[-1].decorator_list)
         self.names = [name for one in statements for name in trees.bound(one)]
         self.staged = {}
@@ -64,9 +63,8 @@ def changes(module, old_root, new_root, tree, signatures):
         hit = [one for one in path[-1].body if any(trees.at_line(path[-1].body, line) is one
                                                    for unit in come for line in set(unit.lines) if line)]
         bound = {name for unit in new_units for name in unit.names()}
-        before = {name for unit in old_units for name in unit.names()}
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
-        change = Change(node.path, kind, path, hit, removed, before)
+        change = Change(node.path, kind, path, hit, removed)
         reason = refusal(change)
         if reason:
             refused.append({'name': node.path, 'reason': reason})
@@ -85,7 +83,7 @@ def again(plan, reinit):
                 continue
             change = next((one for one in plan.classes if one.name == name), None)
             if change is None:
-                plan.classes.append(Change(name, named[name], path, [statement], [], None))
+                plan.classes.append(Change(name, named[name], path, [statement], []))
             elif statement not in change.statements:
                 change.statements.append(statement)
                 change.names.extend(trees.bound(statement))
@@ -188,7 +186,7 @@ def stage_whole(change, module, tree, code, context):
     module.dict[change.name] = change.kind
     if not host.is_class(new) or new is change.kind or type(new) is not type(change.kind):
         raise host.Refusal('refused', 'the decorators of %s did not make a class of the same kind' % change.name)
-    kept = set(change.before or ()) - set(change.names)
+    kept = {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names)
     for name, value in new.__dict__.items():
         if name in OWN or name in kept and name in host.class_dict(change.kind):
             continue

@@ -166,7 +166,7 @@ def from_guess(plan):
     named = dict(classes.baseline.classes_of(plan.module))
     for path, statements, gone in found.members:
         name = '.'.join(one.name for one in path)
-        change = classes.Change(name, named[name], path, statements, gone, None)
+        change = classes.Change(name, named[name], path, statements, gone)
         reason = classes.refusal(change)
         if reason:
             plan.refuse(name, reason)
