@@ -309,7 +309,7 @@ class Context:
         self.output = Output(request['limits']['output'])
         self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
-        self.collecting = False
+        self.collecting, self.text_of = False, text_of
 
     def timed(self, function, *args, **kwargs):
         """Call FUNCTION, which holds the GIL until it returns, and remember the longest such time."""
@@ -443,7 +443,7 @@ def engine(request, context, package):
         parts[name], start = package[end + 1:end + 1 + int(size)], end + 1 + int(size)
     if 'attached' not in parts:
         raise Failed('engine', 'the engine was not sent with the command ' + request['command'])
-    namespace = {'__name__': '__mr_boot__', 'builtin': builtin, 'Failed': Failed, 'text_of': text_of}
+    namespace = {'__name__': '__mr_boot__'}
     exec(context.timed(compile, parts['attached'], OURS + '>/attached.py', 'exec', 0, True), namespace)
     return namespace['run'](request, context, parts, hash(package))
 

@@ -25,7 +25,7 @@ def update_module_load_time(name):
 
 def get_loaded_modules():
     """What is known of the loaded modules: a list of LoadedModuleInfo."""
-    from . import scope
+    scope = host.part('scope')
     for module in scope.users():
         if module.name not in loaded_modules:
             loaded_modules[module.name] = LoadedModuleInfo(module.name, module.path, scope.born())
@@ -33,7 +33,7 @@ def get_loaded_modules():
 
 
 def _run(command, *targets):
-    from . import commands
+    commands = host.part('commands')
     context = host.Surroundings()
     if command == 'reload':
         result = commands.reload_named(list(targets), context, {})
@@ -49,23 +49,20 @@ def _run(command, *targets):
 
 def reload_module(name):
     """Reload the module NAME if it is stale; the module."""
-    from . import resolve
-    _run('reload', resolve.Target(name, 'name'))
+    _run('reload', host.part('resolve').Target(name, 'name'))
     return host.sys.modules.get(name)
 
 
 def reload_module_by_path(path):
     """Reload the modules that were loaded from the file PATH, if they are stale; the first of them."""
-    from . import resolve
     text = getattr(path, '__fspath__', lambda: path)()
-    result = _run('reload', resolve.Target(text, 'path'))
+    result = _run('reload', host.part('resolve').Target(text, 'path'))
     return host.sys.modules.get(result.modules[0]['name']) if result.modules else None
 
 
 def get_stale_modules():
     """The names of the modules whose source is not what they run."""
-    from . import listing
-    return [entry['name'] for entry in listing.stale_ones(host.Surroundings(), False)[0] if entry['state'] == 'stale']
+    return [entry['name'] for entry in host.part('listing').stale_ones(host.Surroundings(), False)[0] if entry['state'] == 'stale']
 
 
 def reload_stale_modules():

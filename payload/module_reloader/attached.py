@@ -1,55 +1,34 @@
 # SPDX-License-Identifier: MIT
 """Loads the engine inside a process that did not import it, runs one command with it, and tidies up.
 
-boot.py executes this text, with `builtin` and `text_of` among its names.  The engine lives under a private name.  No
-finder and no import lock is asked: its modules are made, registered and executed in the order of their own imports.
-The commands that only look load only what they need and leave nothing; an engine of another version is replaced, and
-what it remembered is adopted.
+boot.py executes this text.  The engine lives under a private name; host.part() makes its modules, when they are first
+needed, without a finder and without an import lock.  The commands that only look leave nothing; an engine of another
+version is replaced, and what it remembered is adopted.
 """
 import sys
 
+OURS = '<mr-attach>/%s.py'
 PACKAGE, PUBLIC = '_mr_attach', 'module_reloader'
-LOOKING = {'list': ('listing',), 'stale': ('listing',), 'history': ('history',)}
+LOOKING = ('list', 'stale', 'history')
 
 
-def needed(parts, name, found):
-    """The names of the engine's modules that NAME needs, those it imports first."""
-    if name in found or name not in parts:
-        return found
-    for line in parts[name].decode('utf-8').split('\n'):
-        if line.startswith('from . import '):
-            for one in line[14:].split(','):
-                needed(parts, one.split()[0], found)
-        elif line.startswith('from .') and ' import ' in line:
-            needed(parts, line[6:].split(' ')[0], found)
-    found.append(name)
-    return found
-
-
-def load(parts, names, context, digest):
-    """The engine's package with the modules NAMES and what they need."""
-    kind = type(sys)
+def load(parts, whole, context, digest):
+    """The engine's package: with its public names if it is to stay (WHOLE)."""
     package = sys.modules.get(PACKAGE)
     if package is None or package.__dict__.get('digest') != digest:
-        old, package = package, kind(PACKAGE)
+        old, package = package, type(sys)(PACKAGE)
         package.__dict__.update(__path__=[], __package__=PACKAGE, digest=digest, old=old)
         forget()
         sys.modules[PACKAGE] = package
-    order = []
-    for name in names:
-        needed(parts, name, order)
-    for name in order:
-        full = PACKAGE if name == '__init__' else PACKAGE + '.' + name
-        module = package if name == '__init__' else kind(full)
-        if name in package.__dict__.get('loaded', ()):
-            continue
-        module.__dict__['__package__'] = PACKAGE
-        sys.modules[full] = module
-        code = context.timed(compile, parts[name], '<mr-attach>/%s.py' % name, 'exec', 0, True)
-        exec(code, module.__dict__)
-        if module is not package:
-            setattr(package, name, module)
-        package.__dict__.setdefault('loaded', set()).add(name)
+        host = type(sys)(PACKAGE + '.host')
+        host.__dict__['__package__'] = PACKAGE
+        sys.modules[PACKAGE + '.host'] = package.host = host
+        exec(context.timed(compile, parts['host'], OURS % 'host', 'exec', 0, True), host.__dict__)
+        host.PARTS.update(parts)
+    for name in ('state', 'sources', 'tracking') if whole else ('state', 'sources'):
+        package.host.part(name)
+    if whole and '__version__' not in package.__dict__:
+        exec(context.timed(compile, parts['__init__'], OURS % '__init__', 'exec', 0, True), package.__dict__)
     adopt(package)
     return package
 
@@ -82,9 +61,8 @@ def remove(package):
     forget()
 
 
-def name_is_free():
+def name_is_free(posix):
     """Whether nobody would miss the public name: nothing is loaded or could be imported under it."""
-    posix = builtin('posix')                 # noqa: F821: boot.py gives it
     if PUBLIC in sys.modules:
         return False
     for folder in sys.path:
@@ -97,11 +75,11 @@ def name_is_free():
     return True
 
 
-def decoded(options):
+def decoded(options, text_of):
     """The options, with names as Python has them."""
     found = dict(options)
     for key in ('keep', 'reinit'):
-        found[key] = [text_of(text) for text in options.get(key) or ()]      # noqa: F821
+        found[key] = [text_of(text) for text in options.get(key) or ()]
     return found
 
 
@@ -110,49 +88,57 @@ def run(request, context, parts, digest):
     command, before = request['command'], PACKAGE in sys.modules
     if command == 'untrack' and not before:
         return {}
-    everything = [name for name in sorted(parts) if name != 'attached']
-    package = load(parts, LOOKING.get(command, everything), context, digest)
+    interval = sys.getswitchinterval()
+    try:
+        package = load(parts, command not in LOOKING, context, digest)
+    except BaseException:
+        if not before:
+            forget()
+        raise
     failed = True
     try:
         answer = perform(package, command, request, context)
         failed = answer.get('status', 0) != 0
-    except (package.host.Refusal, package.sources.Problem if hasattr(package, 'sources') else Failed) as error:  # noqa
+    except (package.host.Refusal, package.sources.Problem) as error:
         answer = {'status': 1, 'error': dict(dict.fromkeys(('code', 'message', 'module', 'file', 'line', 'traceback',
                                                             'hint')), **error.error)}
     finally:
+        if sys.getswitchinterval() == 0.5:
+            sys.setswitchinterval(interval)  # a handler of the program raised between two of our lines
         leaves = before or command not in LOOKING and not failed and not request['options'].get('dry_run')
         if command == 'untrack' or not leaves:
             remove(package)
-        elif command not in LOOKING and not failed and name_is_free():
+        elif command not in LOOKING and not failed and name_is_free(package.host.posix):
             sys.modules[PUBLIC] = package
     answer['engine'] = package.host.VERSION
     return answer
 
 
 def perform(package, command, request, context):
-    options, who = decoded(request['options']), request['who']
+    options, who = decoded(request['options'], context.text_of), request['who']
+    part, text_of = package.host.part, context.text_of
     everything = bool(options.get('all'))
     if command == 'list':
-        return {'modules': package.listing.listed(context, everything)}
+        return {'modules': part('listing').listed(context, everything)}
     if command == 'stale':
-        found, excluded = package.listing.stale_ones(context, everything)
+        found, excluded = part('listing').stale_ones(context, everything)
         return {'modules': found, 'excluded_stale': excluded}
     if command == 'history':
-        return {'history': package.history.listed()}
+        return {'history': part('history').listed()}
     if command == 'track':
-        found = package.tracking.record_loaded(context)
-        package.tracking.install()
-        return {'modules': [package.listing.entry(one) for one in found]}
+        found = part('tracking').record_loaded(context)
+        part('tracking').install()
+        return {'modules': [part('listing').entry(one) for one in found]}
     if command == 'untrack':
         return {}
     if command == 'undo':
-        return {'modules': package.history.undo(who)}
+        return {'modules': part('history').undo(who)}
     if command == 'reload-stale':
-        return package.commands.reload_stale(context, options, who).answer()
+        return part('commands').reload_stale(context, options, who).answer()
     if command == 'reload':
         targets = []
         for one in request['targets']:
-            ours = one.get('ours') and dict(one['ours'], path=text_of(one['ours']['path']))      # noqa: F821
-            targets.append(package.resolve.Target(text_of(one['text']), one['kind'], ours))      # noqa: F821
-        return package.commands.reload_named(targets, context, options, who).answer()
+            ours = one.get('ours') and dict(one['ours'], path=text_of(one['ours']['path']))
+            targets.append(part('resolve').Target(text_of(one['text']), one['kind'], ours))
+        return part('commands').reload_named(targets, context, options, who).answer()
     raise package.host.Refusal('engine', 'unknown command ' + ascii(command))

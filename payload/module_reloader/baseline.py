@@ -6,7 +6,7 @@ A .pyc is believed if every function of the module that can be reached runs code
 one: it was written before the process began or before the source last changed, or it was made from another source
 than the one on disk now, or the constants in it are the module's.
 """
-from . import codes, host, scope, sources, state, units
+from . import codes, host, scope, sources, state
 
 DEPTH = 12
 FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func'}
@@ -94,6 +94,7 @@ def runs(code, functions, signatures):
 
 def constants_agree(module, code, signatures):
     """Whether the constants that CODE gives names are those that the names have now."""
+    units = host.part('units')
     found = units.units_of(code, signatures)
     for unit in found or ():
         for before, one in zip(unit.tokens, unit.tokens[1:]):

@@ -85,8 +85,7 @@ class Signatures:
     def class_constants(self, code):
         if not set(CLASS_NAMES) & set(code.co_names):
             return code.co_consts, code.co_code
-        from . import units
-        tokens = units.tokens_of(code, self)
+        tokens = host.part('units').tokens_of(code, self)
         if tokens is None:
             return code.co_consts, code.co_code
         return [const for const in code.co_consts if is_code(const)], tuple(tokens)
@@ -155,6 +154,11 @@ def like(old, new):
     return type(new)(new.co_argcount, new.co_kwonlyargcount, new.co_nlocals, new.co_stacksize, new.co_flags | ITERABLE,
                      new.co_code, new.co_consts, new.co_names, new.co_varnames, new.co_filename, new.co_name,
                      new.co_firstlineno, new.co_lnotab, new.co_freevars, new.co_cellvars)
+
+
+def path_of(function):
+    """The qualified name of a function's definition, which functools.wraps may have hidden."""
+    return getattr(function.__code__, 'co_qualname', None) or function.__qualname__
 
 
 def same_variables(old, new):

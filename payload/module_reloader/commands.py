@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
-from . import codes, history, host, order, plan as plans, report, resolve, scope, stale, state, transaction
+from . import codes, history, host, order, plan as plans, report, scope, stale, state, transaction
 
 
 class Result:
@@ -140,7 +140,7 @@ class Work:
         for plan in self.plans:
             plan.changed = [one.path for one in plan.patches if one.changed] + [
                 name for change in plan.classes for name in (change.name + '.' + one for one in change.names)]
-            plan.executed = [{'line': one.lineno, 'text': plans.trees.text_of(one, plan.examined.data)} for one in
+            plan.executed = [{'line': one.lineno, 'text': host.part('trees').text_of(one, plan.examined.data)} for one in
                              plan.statements + [one for change in plan.classes for one in change.statements]]
             plan.gone = list(plan.removed)
             self.result.modules.append(report.planned(plan, 'would-reload', self.why(plan.examined)))
@@ -165,7 +165,7 @@ class Work:
         now = host.time.time()
         for plan in self.plans:
             if plan.replaced:
-                plan.derived = transaction.rebind.derived(plan.module, set(plan.replaced), work.imports)
+                plan.derived = host.part('rebind').derived(plan.module, set(plan.replaced), work.imports)
             state.remember(plan.module, plan.examined.data, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
             entry['running_old'] = running[id(plan)]
@@ -196,7 +196,7 @@ def reload_named(targets, context, options, who=None):
     work = Work(context, options, 'reload', who)
     if not targets:
         raise host.Refusal('no-such-module', 'reload needs a module or a path', 'reload-stale takes all that changed')
-    return work.run(resolve.resolve(targets, context.notes), True)
+    return work.run(host.part('resolve').resolve(targets, context.notes), True)
 
 
 def reload_stale(context, options, who=None):

@@ -6,7 +6,7 @@ A constant whose live value differs from what the source says is undecided: the 
 program the value.  It is the program's when a function of the module assigns that name, and a container may have been
 filled since.  Other statements leave no trace that could be compared: they are not run, and a warning names them.
 """
-from . import baseline, codes, host, trees
+from . import baseline, codes, host, order, trees, units
 
 
 class Guess:
@@ -18,7 +18,7 @@ class Guess:
 
 def assigned_by_functions(root):
     """The names that functions of the module declare global and assign."""
-    table = baseline.units.names_of_instructions()
+    table = units.names_of_instructions()
     found = set()
     for node in root.walk():
         if table is None:
@@ -101,7 +101,7 @@ def guess(module, code, tree, signatures, keep=()):
     functions = baseline.reachable(module)
     places = {(signatures.of(node.code), node.code.co_firstlineno) for node in root.walk()}
     for function in functions:
-        name, mine = path_of(function), signatures.of(function.__code__)
+        name, mine = codes.path_of(function), signatures.of(function.__code__)
         if name in paths and mine not in paths[name] and name not in result.changed:
             result.changed.append(name)
         elif name not in paths and '.' not in name and module.dict.get(name) is function:
@@ -135,11 +135,6 @@ def left_over(result, module, code, tree, runtime, classes):
                 name not in result.removed and name not in classes and type(value) is not host.ModuleType:
             result.warnings.append('%s is not bound by the source; the program may have set it, or the source have lost '
                                    'it: it is left alone' % name)
-
-
-def path_of(function):
-    """The qualified name of a function's definition, which functools.wraps may have hidden."""
-    return getattr(function.__code__, 'co_qualname', None) or function.__qualname__
 
 
 def compare_statement(result, statement, namespace, runtime):
@@ -201,7 +196,6 @@ def other_header(statement, live, namespace, result):
 
 def compare_import(result, statement, namespace, runtime):
     """`from x import y`: the name holds what x.y is, if it is the same import that the module ran."""
-    from . import order
     package = namespace.get('__package__')
     name = order.origin(statement, package if isinstance(package, str) else '')
     there = host.sys.modules.get(name)
@@ -238,7 +232,7 @@ def compare_class(result, kind, path, paths, functions, scope):
                 statements.append(statement)
     gone = []
     for member, value in namespace.items():
-        owner = {path_of(one) for one in baseline.inner_functions(value)}
+        owner = {codes.path_of(one) for one in baseline.inner_functions(value)}
         if owner == {name + '.' + member} and member not in found and name + '.' + member not in paths and \
                 any(one in functions for one in baseline.inner_functions(value)):
             gone.append(member)

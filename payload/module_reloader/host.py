@@ -15,6 +15,34 @@ FUTURE_FLAGS = 0x1fff000                     # the bits of co_flags that say whi
 LINE_COST, MARK_COST = 8e-6, 1.2e-6
 
 
+PACKAGE = __name__.rpartition('.')[0]
+PARTS = {}                                   # sources of the engine's modules, where no finder knows them
+
+
+def part(name):
+    """The engine's module NAME, loaded when it is first needed: what a command does not use is not compiled.
+
+    In a process that did not import us, no finder and no import lock is asked: the module is made, registered and
+    executed, after those that it imports.
+    """
+    package = sys.modules[PACKAGE]
+    found = package.__dict__.get(name)
+    if type(found) is not type(sys) and name in PARTS:
+        text = PARTS[name].decode('utf-8')
+        for line in text.split('\n'):
+            if line.startswith('from . import '):
+                for one in line[14:].split(','):
+                    part(one.split()[0])
+        found = type(sys)(PACKAGE + '.' + name)
+        found.__dict__['__package__'] = PACKAGE
+        sys.modules[PACKAGE + '.' + name] = found
+        exec(compile(text, '<mr-attach>/%s.py' % name, 'exec', 0, True), found.__dict__)
+        setattr(package, name, found)
+    elif type(found) is not type(sys):
+        found = getattr(__import__(PACKAGE, fromlist=[name]), name)
+    return found
+
+
 class Refusal(Exception):
     """The command cannot be done; nothing was changed.  ERROR is the answer's `error`, MODULES its module entries."""
 

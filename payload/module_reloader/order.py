@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The order of a reload: what a module imports comes before it, by its new source; a cycle keeps its order of loading."""
-from . import trees
+from . import host
 
 
 def imports(plan):
@@ -8,6 +8,7 @@ def imports(plan):
     found, package = set(), plan.module.dict.get('__package__') or ''
     if not isinstance(package, str):
         package = ''
+    trees = host.part('trees')
     for statement in trees.inside(plan.examined.tree.body):
         if trees.kind(statement) == 'Import':
             for one in statement.names:
@@ -31,6 +32,8 @@ def origin(statement, package):
 
 def arrange(plans):
     """PLANS, dependencies first."""
+    if len(plans) < 2:
+        return plans
     by_name = {name: plan for plan in plans for name in plan.module.names}
     done, busy = [], set()
 

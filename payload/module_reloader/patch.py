@@ -6,7 +6,7 @@ closures, wrapped functions, partials, registries, callbacks and bound methods a
 module.  Nothing is executed.  A function whose free variables would differ cannot take the new code, since CPython
 passes cells by position; it keeps the old one and is reported.
 """
-from . import codes, guess, host
+from . import baseline, codes, host
 
 
 class Target:
@@ -30,7 +30,7 @@ class Target:
             return None, None, self.new_codes[id(code)].path
         if self.exact:
             return self.find_exact(code)
-        path, mine = guess.path_of(function), self.signatures.of(code)
+        path, mine = codes.path_of(function), self.signatures.of(code)
         nodes = self.by_path.get(path, [])
         same = [node for node in nodes if self.signatures.of(node.code) == mine]
         if same:
@@ -83,7 +83,7 @@ def patches(target, functions):
     filename = target.module.filename()
     for function in functions if not target.exact else ():
         if function.__code__.co_filename == filename:
-            target.live.setdefault(guess.path_of(function), set()).add(target.signatures.of(function.__code__))
+            target.live.setdefault(codes.path_of(function), set()).add(target.signatures.of(function.__code__))
     for function in functions:
         if function.__code__.co_filename != filename:
             continue
@@ -159,7 +159,6 @@ def transplant_value(old, new, namespace, journal):
 
 def wrapper_caches(module, patched):
     """The functools.lru_cache wrappers in the module and its classes whose function was patched."""
-    from . import baseline
     values = list(module.dict.values())
     for _, kind in baseline.classes_of(module):
         values.extend(list(host.class_dict(kind).values()))

@@ -6,7 +6,7 @@ unchanged ones are not, unless --full or --reinit says so; --keep leaves a name 
 keep their class.  Names that left the source are removed, unless their value is no longer the one that the source
 gave them.  The body of `if __name__ == '__main__':` never runs, and `__main__` is never run as a whole.
 """
-from . import classes, codes, guess, host, patch, trees, units
+from . import baseline, codes, host, patch
 
 MAIN = ('__main__', '__mp_main__')
 KEPT_NAMES = ('__name__', '__file__', '__spec__', '__loader__', '__package__', '__path__', '__cached__', '__builtins__',
@@ -54,33 +54,37 @@ def make(examined, options, signatures):
         from_guess(plan)
     if options.get('full'):
         everything(plan)
-    for statement in examined.tree.body:
-        if reinit & set(trees.bound(statement)) and statement not in plan.statements:
-            plan.statements.append(statement)
-    classes.again(plan, reinit)
+    if reinit:
+        again(plan, reinit, options)
     choose(plan, keep, reinit)
     plan.removed = [name for name in plan.removed if name not in keep]
     plan.target = patch.Target(plan.module, old_root, new_root, signatures)
-    missing = reinit - {name for one in examined.tree.body for name in trees.bound(one)}
-    missing -= {change.name + '.' + name for change in plan.classes for name in change.names}
-    if missing and named(plan, options):
-        plan.warnings.append('--reinit: no statement of the module binds ' + ', '.join(sorted(missing)))
     return plan
 
 
-def named(plan, options):
-    """Whether --reinit named this module, or there is no other that it could have meant."""
-    return any(text.startswith(plan.module.name + '.') for text in options.get('reinit') or ())
+def again(plan, reinit, options):
+    """--reinit: run the statements that bind these names, though they did not change."""
+    trees, body = host.part('trees'), plan.examined.tree.body
+    for statement in body:
+        if reinit & set(trees.bound(statement)) and statement not in plan.statements:
+            plan.statements.append(statement)
+    host.part('classes').again(plan, reinit)
+    missing = reinit - {name for one in body for name in trees.bound(one)}
+    missing -= {change.name + '.' + name for change in plan.classes for name in change.names}
+    if missing and any(text.startswith(plan.module.name + '.') for text in options['reinit']):
+        plan.warnings.append('--reinit: no statement of the module binds ' + ', '.join(sorted(missing)))
 
 
 def compare(plan, old_root, new_root, signatures):
     """Find the statements that changed, were added or left, by comparing old code with new."""
     examined = plan.examined
+    if skeleton(examined.old, signatures) == skeleton(examined.code, signatures):
+        return                               # the usual edit: bodies of functions
+    units, trees, classes = host.part('units'), host.part('trees'), host.part('classes')
     old, new = units.units_of(examined.old, signatures), units.units_of(examined.code, signatures)
     if old is None:
-        if raw(examined.old, signatures) != raw(examined.code, signatures):
-            plan.refuse(plan.module.name, 'module-level statements changed, and the tables of the standard library that '
-                        'are needed to tell which cannot be read')
+        plan.refuse(plan.module.name, 'module-level statements changed, and the tables of the standard library that '
+                    'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
     end, late = reached(plan.module, old, new), False
@@ -95,7 +99,7 @@ def compare(plan, old_root, new_root, signatures):
     if late:
         plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
     stored = {name for unit in new for name in unit.names() + unit.names('STORE_GLOBAL')}
-    stored.update(guess.assigned_by_functions(new_root))
+    stored.update(host.part('guess').assigned_by_functions(new_root))
     plan.new_names = stored
     bound = {name for unit in old for name in unit.names()}
     for name in sorted(bound - stored - set(KEPT_NAMES)):
@@ -110,7 +114,7 @@ def compare(plan, old_root, new_root, signatures):
 
 def reached(module, old, new):
     """The line of the new source that the module's own body, if it still runs, has come to."""
-    frame = classes.baseline.running(module)
+    frame = baseline.running(module)
     if frame is None:
         return float('inf')
     index = max([0] + [number for number, unit in enumerate(old) if unit.line <= frame.f_lineno])
@@ -119,8 +123,18 @@ def reached(module, old, new):
     return same[-1] if same else new[max(0, len(new) - from_end)].line if new else 0
 
 
-def raw(code, signatures):
-    return (code.co_code, code.co_names, [codes.constant_key(one) for one in code.co_consts if not codes.is_code(one)])
+def skeleton(code, signatures):
+    """What a body does by itself, without the bodies of the functions in it; classes are looked into."""
+    consts = []
+    for one in code.co_consts:
+        if not codes.is_code(one):
+            consts.append(codes.constant_key(one))
+        elif codes.is_inline(one):
+            consts.append(signatures.of(one))
+        else:
+            below = skeleton(one, signatures) if codes.is_class_body(one) else None
+            consts.append(('code', one.co_name, one.co_freevars, below))
+    return code.co_code, code.co_names, tuple(consts), getattr(code, 'co_exceptiontable', b'')
 
 
 def still_ours(plan, name, gone, old_root, signatures):
@@ -128,6 +142,7 @@ def still_ours(plan, name, gone, old_root, signatures):
     if name not in plan.module.dict:
         return False
     value = plan.module.dict[name]
+    units = host.part('units')
     for unit in gone:
         for before, one in zip(unit.tokens, unit.tokens[1:]):
             if one[0] == 'STORE_NAME' and one[1] == name and before[0] in units.CONSTANT and len(before) == 2:
@@ -153,17 +168,17 @@ def decorated(gone, name):
 def from_guess(plan):
     found = plan.examined.guess
     if found is None:
-        found = guess.guess(plan.module, plan.examined.code, plan.examined.tree, codes.Signatures(), plan.names('keep'))
+        found = host.part('guess').guess(plan.module, plan.examined.code, plan.examined.tree, codes.Signatures(), plan.names('keep'))
     plan.statements = list(found.statements)
     plan.removed, plan.warnings = list(found.removed), list(found.warnings)
     reinit = plan.names('reinit') | plan.names('keep')
-    full = plan.options.get('full')
+    full, classes = plan.options.get('full'), host.part('classes')
     plan.undecided = [one for one in found.undecided if one['name'] not in reinit and not full]
     for one in found.undecided:              # of a class, and --reinit or --full says to take the source
         if 'owner' in one and (full or one['name'] in plan.names('reinit')):
             found.members.append((one['owner'], [one['statement']], []))
     plan.refused.extend(found.refused)
-    named = dict(classes.baseline.classes_of(plan.module))
+    named = dict(baseline.classes_of(plan.module))
     for path, statements, gone in found.members:
         name = '.'.join(one.name for one in path)
         change = classes.Change(name, named[name], path, statements, gone)
@@ -180,6 +195,7 @@ def everything(plan):
     if plan.module.name in MAIN:
         plan.warnings.append('__main__ is never run as a whole: --full runs nothing more in it')
         return
+    trees = host.part('trees')
     for statement in plan.examined.tree.body:
         known = trees.kind(statement) == 'ClassDef' and host.is_class(plan.module.dict.get(statement.name))
         if statement not in plan.statements and not known:
@@ -188,6 +204,9 @@ def everything(plan):
 
 def choose(plan, keep, reinit):
     """Sort out what must not run, and what stands for a refusal."""
+    if not plan.statements:
+        return
+    trees = host.part('trees')
     chosen, order = [], {id(one): number for number, one in enumerate(plan.examined.tree.body)}
     guarded = False
     for statement in sorted(plan.statements, key=lambda one: order[id(one)]):

@@ -5,7 +5,7 @@ The evidence is what nobody fakes: the ctime of the source and of every link on 
 module was loaded, or, when that is not known, before which nothing in this process was.  A module that passes it is
 compared by content: with the source that tracking kept, else as code with its baseline, else with the live objects.
 """
-from . import baseline, guess, scope, sources, state
+from . import baseline, host, scope, sources, state
 
 SLACK = 0.1                                  # seconds: the kernel's clock for files is coarser than the process's
 
@@ -54,7 +54,7 @@ def examine(module, context, signatures, thorough=False, force=True, keep=()):
         same = signatures.of(result.old) == signatures.of(result.code)
         result.moved = same and result.old.co_filename is not None and lines(result.old) != lines(result.code)
     else:
-        result.guess = one = guess.guess(module, result.code, result.tree, signatures, keep)
+        result.guess = one = host.part('guess').guess(module, result.code, result.tree, signatures, keep)
         same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
         result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'

@@ -7,7 +7,7 @@ source go, and names in other modules follow.  Whatever happens, a syntax error 
 SystemExit, an interrupt, everything is put back from the journal, in reverse.  What statements did outside of the
 modules' names cannot be taken back; the report lists the statements.
 """
-from . import baseline, classes, codes, host, journal as journals, patch, rebind, trees
+from . import baseline, codes, host, journal as journals, patch
 
 
 class Broken(Exception):
@@ -22,7 +22,7 @@ class Transaction:
     def __init__(self, plans, modules, context, signatures):
         self.plans, self.context, self.signatures = plans, context, signatures
         self.journal, self.heap = journals.Journal(), {}
-        self.imports = rebind.Imports(modules, context)
+        self.modules, self.imports = modules, None
         self.current = plans[0] if plans else None
 
     def prepare(self):
@@ -63,6 +63,7 @@ class Transaction:
 
     def module(self, plan):
         start, before = host.time.perf_counter(), dict(plan.module.dict)
+        trees = host.part('trees') if plan.statements else None
         early = [one for one in plan.statements if trees.is_plain(one) and not plan.options.get('full') and
                  not any(name in before for name in trees.bound(one))]
         for statement in early:
@@ -72,7 +73,7 @@ class Transaction:
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements) if one not in early]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
-            if isinstance(one, classes.Change):
+            if hasattr(one, 'staged'):
                 self.change(plan, one)
             else:
                 self.statement(plan, one)
@@ -81,6 +82,9 @@ class Transaction:
                 plan.gone.append(name)
         changed = self.differences(plan, before)
         if changed:
+            rebind = host.part('rebind')
+            if self.imports is None:
+                self.imports = rebind.Imports(self.modules, self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
             plan.replaced = sorted(changed)
@@ -107,7 +111,8 @@ class Transaction:
     def statement(self, plan, statement):
         """Run one statement of a module in its own namespace."""
         module, tree = plan.module, plan.examined.tree
-        names = [name for name in trees.bound(statement)]
+        trees = host.part('trees')
+        names = trees.bound(statement)
         before = {name: module.dict[name] for name in names if name in module.dict}
         body, tree.body = tree.body, [statement]
         try:
@@ -133,10 +138,10 @@ class Transaction:
                 old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
                 patch.transplant(old, new, self.journal):
             self.journal.set('item', plan.module.dict, name, old)
-        elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
+        elif type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
             plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
                                   'on with the old one'})
-        elif trees.kind(statement) == 'ClassDef' and host.is_class(old) and old is not new:
+        elif type(statement).__name__ == 'ClassDef' and host.is_class(old) and old is not new:
             plan.kept_old.append({'name': name, 'reason': 'a new class was made: instances stay with the old one'})
         if name not in plan.changed:
             plan.changed.append(name)
@@ -145,7 +150,9 @@ class Transaction:
         """Make the members of a class that changed, then move them onto it."""
         self.context.sources[plan.module.filename()] = plan.examined.data
         for statement in change.statements:
-            plan.executed.append({'line': statement.lineno, 'text': trees.text_of(statement, plan.examined.data)})
+            text = host.part('trees').text_of(statement, plan.examined.data)
+            plan.executed.append({'line': statement.lineno, 'text': text})
+        classes = host.part('classes')
         self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
         with host.Unbroken():
             changed, added, removed = classes.commit(change, plan.module, self.journal)
@@ -161,8 +168,8 @@ class Transaction:
         touched = {change.kind for change in plan.classes}
         paths = {one.path.rpartition('.')[0] for one in plan.patches if one.changed}
         for name, kind in baseline.classes_of(plan.module):
-            if kind in touched or name in paths:
-                classes.refresh_abstract(kind, self.journal)
+            if (kind in touched or name in paths) and any(one.__name__ == 'ABCMeta' for one in type(kind).__mro__):
+                host.part('classes').refresh_abstract(kind, self.journal)
         for one in plan.patches:
             if one.changed and one.path not in plan.changed:
                 plan.changed.append(one.path)
