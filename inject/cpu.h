@@ -84,6 +84,7 @@ extern const struct cpu_numbers {
 	long mmap, munmap, futex, select, pselect6, ppoll, poll, epoll_wait, epoll_pwait, epoll_pwait2;
 	long rt_sigtimedwait, semtimedop, recvfrom, recvmsg, accept, accept4, restart_syscall, nanosleep, clock_nanosleep;
 	long wait4, waitid, pause, connect, sendto, sendmsg;
+	long read, readv, write, writev, recvmmsg, sendmmsg, semop;
 } cpu_numbers;
 
 #endif

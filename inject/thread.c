@@ -80,34 +80,27 @@ static int state_read(struct thread *thread, struct mr_error *err)
 	return 0;
 }
 
-/* Who traces it, 0 for nobody. */
-static pid_t tracer_of(pid_t tid)
+/* EPERM has three reasons. */
+static int seize_refused(const struct thread *thread, int sys, struct mr_error *err)
 {
 	_cleanup_free_ char *text = NULL;
-	struct proc_status status;
+	struct proc_status status = { .tracer = 0 };
 	size_t size = 0;
 
-	if (proc_read(tid, "status", &text, &size) < 0 || status_parse(text, size, &status) < 0)
-		return 0;
-	return status.tracer > 0 ? status.tracer : 0;
+	if (sys == ESRCH || proc_read(thread->tid, "status", &text, &size) < 0 ||
+	    status_parse(text, size, &status) < 0 || status.state == 'Z' || status.state == 'X')
+		return mr_fail(err, MR_E_ENDED, 0, "thread %d is gone", (int)thread->tid);
+	if (status.tracer > 0)
+		return mr_fail(err, MR_E_TRACED, 0, "pid %d", (int)status.tracer);
+	return mr_fail(err, MR_E_NOT_PERMITTED, sys, "ptrace of thread %d", (int)thread->tid);
 }
 
 static int seize(struct thread *thread, struct mr_error *err)
 {
-	pid_t tracer;
-	int sys;
-
 	if (thread->seized)
 		return 0;
-	if (ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0) {
-		if (errno == ESRCH)
-			return mr_fail(err, MR_E_ENDED, 0, "thread %d is gone", (int)thread->tid);
-		sys = errno;
-		tracer = tracer_of(thread->tid);
-		if (tracer)
-			return mr_fail(err, MR_E_TRACED, 0, "pid %d", (int)tracer);
-		return mr_fail(err, MR_E_NOT_PERMITTED, sys, "ptrace of thread %d", (int)thread->tid);
-	}
+	if (ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0)
+		return seize_refused(thread, errno, err);
 	thread->seized = true;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)
 		return mr_fail(err, MR_E_BUG, errno, "PTRACE_INTERRUPT");

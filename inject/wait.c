@@ -9,7 +9,8 @@ bool wait_breaks(long nr)
 
 	return nr == n->epoll_wait || nr == n->epoll_pwait || nr == n->epoll_pwait2 || nr == n->rt_sigtimedwait ||
 	       nr == n->semtimedop || nr == n->recvfrom || nr == n->recvmsg || nr == n->accept || nr == n->accept4 ||
-	       nr == n->connect || nr == n->sendto || nr == n->sendmsg;
+	       nr == n->connect || nr == n->sendto || nr == n->sendmsg || nr == n->read || nr == n->readv ||
+	       nr == n->write || nr == n->writev || nr == n->recvmmsg || nr == n->sendmmsg || nr == n->semop;
 }
 
 bool wait_finite(long nr, const uint64_t arg[6])

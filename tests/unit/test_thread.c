@@ -111,8 +111,20 @@ Test(thread, a_stopped_process_is_refused_and_stays_stopped)
 	subject_end(&subject);
 }
 
+static void body_exits(struct shared *shared)
+{
+	(void)shared;
+}
+
 Test(thread, nobody_there)
 {
+	subject_start(&subject, body_exits);
+	for (int i = 0; i < 1000 && subject_state(subject.pid, subject.pid) != 'Z'; i++)
+		test_sleep(1);
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(100), &err), -MR_E_ENDED, "a zombie: %s",
+		     mr_code_name(err.code));
+	subject_end(&subject);
+	err = (struct mr_error)MR_ERROR_INIT;
 	cr_expect_eq(thread_hold(&thread, 0x3ffffe, soon(100), &err), -MR_E_ENDED);
 	cr_expect_not(thread.held || thread.seized);
 }

@@ -38,13 +38,21 @@ Test(wait, numbers_are_this_kernels)
 	cr_expect_eq(n->wait4, SYS_wait4);
 	cr_expect_eq(n->waitid, SYS_waitid);
 	cr_expect_eq(n->pause, SYS_pause);
+	cr_expect_eq(n->read, SYS_read);
+	cr_expect_eq(n->readv, SYS_readv);
+	cr_expect_eq(n->write, SYS_write);
+	cr_expect_eq(n->writev, SYS_writev);
+	cr_expect_eq(n->recvmmsg, SYS_recvmmsg);
+	cr_expect_eq(n->sendmmsg, SYS_sendmmsg);
+	cr_expect_eq(n->semop, SYS_semop);
 }
 
 Test(wait, these_break_at_a_stop)
 {
 	static const long breaks[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_semtimedop,
 				       SYS_recvfrom, SYS_recvmsg, SYS_accept, SYS_accept4, SYS_connect, SYS_sendto,
-				       SYS_sendmsg };
+				       SYS_sendmsg, SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_recvmmsg, SYS_sendmmsg,
+				       SYS_semop };
 	static const long mends_itself[] = { SYS_poll, SYS_select, SYS_nanosleep, SYS_futex, SYS_wait4, SYS_close, -1 };
 
 	for (size_t i = 0; i < COUNT(breaks); i++)
