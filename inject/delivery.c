@@ -11,6 +11,8 @@
 #include "../payload/embed.h"
 #include "util.h"
 
+#define TRACER_WAIT (100 * NS_PER_MS)
+
 #define SETTLE_LIMIT (50 * NS_PER_MS)
 
 bool delivery_cancelled(const struct delivery *d)
@@ -116,6 +118,30 @@ static int lock_take(struct delivery *d, struct mr_error *err)
 	return 0;
 }
 
+/*
+ * With the lock, a tracer is no mr-attach. One that goes away soon (a profiler's sample) is waited for. A stopped process is
+ * left alone: it may be stopped for a reason, and nothing could run in it anyway.
+ */
+static int refuse_held(struct delivery *d, struct mr_error *err)
+{
+	uint64_t limit = now_ns() + TRACER_WAIT;
+	struct mr_facts facts;
+
+	for (;;) {
+		int r = mr_look(d->target->pid, &facts, err);
+
+		if (r < 0)
+			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)d->target->pid);
+		if (facts.state == 'T')
+			return mr_fail(err, MR_E_STOPPED, 0, "process %d (%s)", (int)facts.pid, facts.comm);
+		if (!facts.tracer)
+			return 0;
+		if (now_ns() > limit)
+			return mr_fail(err, MR_E_TRACED, 0, "%s (pid %d)", facts.tracer_comm, (int)facts.tracer);
+		sleep_ns(5 * NS_PER_MS);
+	}
+}
+
 static void timing_take(struct delivery *d)
 {
 	struct mr_timing *t = &d->answer->timing;
@@ -132,8 +158,10 @@ static void timing_take(struct delivery *d)
 
 static int deliver(struct delivery *d, struct mr_error *err)
 {
-	int r = delivery_setup(d, err);
+	int r = refuse_held(d, err);
 
+	if (r == 0)
+		r = delivery_setup(d, err);
 	if (r == 0)
 		r = delivery_start(d, err);
 	if (r == 0)

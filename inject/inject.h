@@ -100,7 +100,7 @@ int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err);
 
 /*
  * Opens a process for mr_run: holds a pidfd, reads its maps, finds its interpreter. Stops nothing.
- * Errors: NO_PROCESS, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, TRACED, STOPPED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
+ * Errors: NO_PROCESS, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
  */
 int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err);
 void mr_target_close(struct mr_target *target);	/* NULL is fine */
@@ -115,7 +115,7 @@ void mr_target_doing(struct mr_target *target, char *ret, size_t size);
 
 /*
  * Runs one request in the target's Python. Returns 0 when it started and ended; the answer says what came of it.
- * On an error the answer is filled as far as it got (started, where, timing). Errors: ENDED, NO_SAFE_POINT, STARTING,
+ * On an error the answer is filled as far as it got (started, where, timing). Errors: ENDED, TRACED, NO_SAFE_POINT, STARTING,
  * FINALIZING, INTERPRETERS, BUSY, STOPPED, WORK_TIMEOUT, CANCELLED, POLICY, MEMORY, BUG.
  */
 int mr_run(struct mr_target *target, const struct mr_request *request, struct mr_answer *ret, struct mr_error *err);

@@ -15,11 +15,21 @@ struct stack {
 	bool ended;		/* the last one is the outermost */
 };
 
+/* What was found out about functions of the interpreter: the same at every look, and some cost more than a stop may. */
+struct verdicts {
+	struct {
+		uint64_t start;
+		bool locks, clean;
+	} of[128];
+	size_t count;
+};
+
 /* What a judgement is made from. */
 struct scene {
 	const struct interpreter *python;
 	struct images *images;
 	struct unwinder *unwinder;
+	struct verdicts *verdicts;
 	struct cpu_call call;
 	struct stack stack;
 };

@@ -144,7 +144,8 @@ static bool semaphore_internal(const struct scene *scene, size_t at)
 static bool parked_by_number(const struct scene *scene)
 {
 	static const struct cpu_numbers *const n = &cpu_numbers;
-	const long numbers[] = { n->select,	  n->pselect6, n->ppoll,     n->poll,	  n->epoll_wait,
+	const long numbers[] = { n->read,	  n->write,    n->readv,     n->restart_syscall,
+				 n->select,	  n->pselect6, n->ppoll,     n->poll,	  n->epoll_wait,
 				 n->epoll_pwait,  n->accept,   n->accept4,   n->recvfrom, n->recvmsg,
 				 n->nanosleep,	  n->clock_nanosleep,	     n->wait4,	  n->waitid };
 

@@ -65,14 +65,27 @@ static bool path_has(const struct image *image, const char *part)
 	return image->map->path && memmem(image->map->path, image->map->path_size, part, strlen(part));
 }
 
+/* musl is one image for libc and the dynamic loader, often without a DT_SONAME. */
+static bool is_musl(const struct image *image)
+{
+	static const char *const names[] = { "/ld-musl-", "/libc.musl-" };
+	static const char plain[] = "/libc.so";
+	size_t size = image->map->path_size;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (path_has(image, names[i]))
+			return true;
+	return size >= sizeof(plain) - 1 &&
+	       memcmp(image->map->path + size - (sizeof(plain) - 1), plain, sizeof(plain) - 1) == 0;
+}
+
 static bool is_libc(struct image *image)
 {
-	static const char *const names[] = { "libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2", "libc.so",
-					     "libc.musl-x86_64.so.1" };
+	static const char *const names[] = { "libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2" };
 
 	if (map_path_is(image->map, "[vdso]"))
 		return true;
-	if (path_has(image, "/ld-musl-"))
+	if (is_musl(image))
 		return true;
 	if (!image_open(image) || !image->soname)
 		return false;
@@ -218,7 +231,7 @@ int interpreter_find(struct images *images, const struct mr_facts *facts, struct
 	ret->facts.shared = path_has(ret->image, "libpython");
 	ret->facts.debug = symbols_find(ret->image, "_Py_NegativeRefcount") || symbols_find(ret->image, "_Py_RefTotal");
 	ret->facts.free_threaded = symbols_find(ret->image, "_Py_MergeZeroLocalRefcount") != 0;
-	ret->facts.musl = ret->libc && (path_has(ret->libc, "musl") || !ret->libc->eh_frame_hdr.size);
+	ret->facts.musl = ret->libc && is_musl(ret->libc);
 	return 0;
 }
 

@@ -16,8 +16,9 @@
 
 enum {
 	FRAMES_JUDGED = 4,	/* other than libc's, if no frame before is one that is never called under the lock */
-	CODE_MAX = 65536,	/* a function that is larger is not read: look again */
+	CODE_MAX = 262144,	/* a function that is larger is not read: look again */
 	COLD_JUMPS_MAX = 64,
+	BACK_JUMPS_MIN = 8,	/* so many bytes do not look like jumps into one function by accident */
 };
 
 static const char *const primitives[] = {
@@ -143,30 +144,88 @@ static bool function_locks(struct lock_scan *scan, uint64_t pc)
 	return false;
 }
 
-static bool is_clean(const struct scene *scene, uint64_t pc)
+/* The start of the clean function that the address lies in, or 0. */
+static uint64_t clean_at(const struct scene *scene, uint64_t address)
 {
 	uint64_t start, end;
 
-	if (!symbols_function(scene->python->image, pc, &start, &end))
-		return false;
+	if (!symbols_function(scene->python->image, address, &start, &end))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(clean); i++)
 		if (scene->python->facts.minor <= clean[i].last_minor &&
 		    symbols_find(scene->python->image, clean[i].name) == start)
-			return true;
-	return false;
+			return start;
+	return 0;
+}
+
+struct back_scan {
+	uint64_t clean_start[ARRAY_LEN(clean)], clean_end[ARRAY_LEN(clean)];
+	size_t jumps;
+};
+
+static bool back_visit(void *data, enum cpu_target kind, uint64_t target)
+{
+	struct back_scan *scan = data;
+
+	for (size_t i = 0; kind == CPU_TARGET_DIRECT && i < ARRAY_LEN(clean); i++)
+		if (target > scan->clean_start[i] && target < scan->clean_end[i])
+			scan->jumps++;
+	return scan->jumps < BACK_JUMPS_MIN;
+}
+
+/* The cold part of a clean function stands apart, with an FDE of its own; it jumps back into the midst of it. */
+static bool is_cold_part(const struct scene *scene, uint64_t start, uint64_t end)
+{
+	struct image *image = scene->python->image;
+	struct back_scan scan = { .jumps = 0 };
+	const uint8_t *code = end - start <= CODE_MAX ? image_code(image, start, end - start) : NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(clean); i++) {
+		uint64_t at = scene->python->facts.minor <= clean[i].last_minor ? symbols_find(image, clean[i].name) : 0;
+
+		if (!at || !symbols_function(image, at, &scan.clean_start[i], &scan.clean_end[i]))
+			scan.clean_start[i] = scan.clean_end[i] = 0;
+	}
+	return code && !cpu_jumps(start, code, end - start, back_visit, &scan);
+}
+
+/* Judges the function at pc, once. Clean: it and nothing that is part of it ever runs with the lock held. */
+static void judge(const struct scene *scene, uint64_t pc, bool *locks, bool *is_clean)
+{
+	struct verdicts *known = scene->verdicts;
+	struct lock_scan scan = { .image = scene->python->image };
+	uint64_t start, end;
+
+	*locks = true;
+	*is_clean = false;
+	if (!symbols_function(scan.image, pc, &start, &end))
+		return;
+	for (size_t i = 0; i < known->count; i++)
+		if (known->of[i].start == start) {
+			*locks = known->of[i].locks;
+			*is_clean = known->of[i].clean;
+			return;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(primitives); i++)
+		scan.primitive[i] = symbols_find(scan.image, primitives[i]);
+	*is_clean = clean_at(scene, pc) || (is_cold_part(scene, start, end) && !code_locks(&scan, pc, false));
+	*locks = !*is_clean && function_locks(&scan, pc);
+	if (known->count < ARRAY_LEN(known->of)) {
+		known->of[known->count].start = start;
+		known->of[known->count].locks = *locks;
+		known->of[known->count++].clean = *is_clean;
+	}
 }
 
 bool moment_queue(struct scene *scene)
 {
-	struct lock_scan scan = { .image = scene->python->image };
 	size_t judged = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(primitives); i++)
-		scan.primitive[i] = symbols_find(scan.image, primitives[i]);
 	for (size_t i = 0; i < scene->stack.count && judged < FRAMES_JUDGED; i++) {
 		const struct frame *frame = &scene->stack.frame[i];
 		uint64_t pc = frame->exact ? frame->pc : frame->pc - 1;
 		enum role role = interpreter_role(scene->python, frame->image);
+		bool locks, is_clean;
 
 		if (role == ROLE_UNKNOWN || (frame->exact && i > 0))
 			return false;
@@ -175,9 +234,10 @@ bool moment_queue(struct scene *scene)
 		judged++;
 		if (role != ROLE_PYTHON)
 			continue;
-		if (is_clean(scene, pc))
+		judge(scene, pc, &locks, &is_clean);
+		if (is_clean)
 			return true;
-		if (function_locks(&scan, pc))
+		if (locks)
 			return false;
 	}
 	return judged == FRAMES_JUDGED;

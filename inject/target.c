@@ -121,10 +121,6 @@ static int refuse(const struct mr_facts *facts, struct mr_error *err)
 		return mr_fail(err, MR_E_KERNEL_THREAD, 0, "%s", facts->comm);
 	if (facts->state == 'Z' || facts->state == 'X')
 		return mr_fail(err, MR_E_ZOMBIE, 0, "process %d (%s)", (int)facts->pid, facts->comm);
-	if (facts->state == 'T')
-		return mr_fail(err, MR_E_STOPPED, 0, "process %d (%s)", (int)facts->pid, facts->comm);
-	if (facts->tracer)
-		return mr_fail(err, MR_E_TRACED, 0, "%s (pid %d)", facts->tracer_comm, (int)facts->tracer);
 	if (facts->shadow_stack)
 		return mr_fail(err, MR_E_SHADOW_STACK, 0, "process %d (%s)", (int)facts->pid, facts->comm);
 	return 0;
@@ -204,7 +200,8 @@ void target_rehearse(struct mr_target *target, const struct proc_syscall *blocke
 {
 	uint64_t registers[CPU_DWARF_REGS];
 
-	*scene = (struct scene){ .python = &target->python, .images = &target->images, .unwinder = target->unwinder };
+	*scene = (struct scene){ .python = &target->python, .images = &target->images, .unwinder = target->unwinder,
+				 .verdicts = &target->verdicts };
 	if (blocked->kind != PROC_SYSCALL_IN)
 		return;
 	scene->call = (struct cpu_call){ .in = true, .nr = blocked->nr };

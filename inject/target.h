@@ -23,6 +23,7 @@ struct mr_target {
 	struct images images;
 	struct interpreter python;
 	struct unwinder *unwinder;
+	struct verdicts verdicts;
 	struct memory memory;
 	uint64_t stage;		/* where the stage lies, 0 before it is placed */
 	struct thread stuck[TARGET_STUCK_MAX];	/* asked to stop, and not stopped yet */

@@ -53,7 +53,7 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	if (!stuck_take(target, tid, &visit->thread) && target->stuck_count == TARGET_STUCK_MAX)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "%d threads do not stop", TARGET_STUCK_MAX);
 	visit->scene = (struct scene){ .python = &target->python, .images = &target->images,
-				       .unwinder = target->unwinder };
+				       .unwinder = target->unwinder, .verdicts = &target->verdicts };
 	target_syscall(target, tid, &blocked);
 	target_rehearse(target, &blocked, &rehearsal);
 	visit->python_caller = moment_python_caller(&rehearsal);
