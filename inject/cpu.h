@@ -20,6 +20,7 @@ struct cpu_regs {
 #define CPU_DWARF_REGS 17
 #define CPU_DWARF_SP 7
 #define CPU_ELF_MACHINE EM_X86_64
+#define CPU_ELF_DATA ELFDATA2LSB
 
 /* A system call that the thread is in, at a stop. */
 struct cpu_call {

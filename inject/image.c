@@ -85,6 +85,7 @@ static bool headers_read(struct image *image, Elf64_Ehdr *ehdr, Elf64_Phdr *phdr
 
 	if (memory_read(image->memory, image->start, ehdr, sizeof(*ehdr)) < 0 ||
 	    memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
+	    ehdr->e_ident[EI_DATA] != CPU_ELF_DATA ||
 	    ehdr->e_machine != CPU_ELF_MACHINE || ehdr->e_phentsize != sizeof(*phdr) || ehdr->e_phnum > 64 ||
 	    ehdr->e_phoff > PAGE)
 		return false;
@@ -193,13 +194,17 @@ bool image_executable(const struct image *image, uint64_t address)
 	return false;
 }
 
-/* Pointers in the dynamic section: relocated by glibc, not by musl or in the vdso. */
-static void span_set(const struct image *image, struct image_span *span, uint64_t pointer, uint64_t size)
+/* Pointers in the dynamic section: relocated by glibc, not by musl or in the vdso. A table at an odd place is none. */
+static void span_set(const struct image *image, struct image_span *span, uint64_t pointer, uint64_t align)
 {
 	uint64_t vaddr = pointer >= image->bias ? pointer - image->bias : pointer;
+	uint64_t offset;
 
-	if (offset_of(image, vaddr, &span->offset) && !span->size)
-		span->size = size ? size : image_room(image, image->bias + vaddr);
+	if (!offset_of(image, vaddr, &offset) || offset % align)
+		return;
+	span->offset = offset;
+	if (!span->size)
+		span->size = image_room(image, image->bias + vaddr);
 }
 
 static void dynamic_entry(struct image *image, const GElf_Dyn *dyn, uint64_t *soname)
@@ -208,28 +213,28 @@ static void dynamic_entry(struct image *image, const GElf_Dyn *dyn, uint64_t *so
 
 	switch (dyn->d_tag) {
 	case DT_SYMTAB:
-		span_set(image, &image->symtab, value, 0);
+		span_set(image, &image->symtab, value, sizeof(uint64_t));
 		break;
 	case DT_STRTAB:
-		span_set(image, &image->strtab, value, 0);
+		span_set(image, &image->strtab, value, 1);
 		break;
 	case DT_STRSZ:
 		image->strtab.size = value;
 		break;
 	case DT_GNU_HASH:
-		span_set(image, &image->gnu_hash, value, 0);
+		span_set(image, &image->gnu_hash, value, sizeof(uint32_t));
 		break;
 	case DT_HASH:
-		span_set(image, &image->hash, value, 0);
+		span_set(image, &image->hash, value, sizeof(uint32_t));
 		break;
 	case DT_JMPREL:
-		span_set(image, &image->jmprel, value, 0);
+		span_set(image, &image->jmprel, value, sizeof(uint64_t));
 		break;
 	case DT_PLTRELSZ:
 		image->jmprel.size = value;
 		break;
 	case DT_RELA:
-		span_set(image, &image->rela, value, 0);
+		span_set(image, &image->rela, value, sizeof(uint64_t));
 		break;
 	case DT_RELASZ:
 		image->rela.size = value;
@@ -281,7 +286,7 @@ static void segments_read(struct image *image, const Elf64_Phdr *phdr, size_t co
 
 		if (p->p_type == PT_DYNAMIC)
 			dynamic_read(image, p);
-		else if (p->p_type == PT_GNU_EH_FRAME)
+		else if (p->p_type == PT_GNU_EH_FRAME && p->p_offset % sizeof(uint32_t) == 0)
 			image->eh_frame_hdr = (struct image_span){ p->p_offset, p->p_filesz };
 		else if (p->p_type == PT_INTERP && p->p_filesz > 0 && p->p_filesz < 256) {
 			const char *s = image_bytes(image, p->p_offset, p->p_filesz);
@@ -339,7 +344,8 @@ static size_t gnu_hash_count(struct image *image)
 	uint64_t buckets, chains, last = 0;
 	const uint32_t *bucket;
 
-	if (!head || !head[0] || head[0] > IMAGE_SYMBOLS_MAX || head[2] > IMAGE_SYMBOLS_MAX)
+	if (!head || !head[0] || head[0] > IMAGE_SYMBOLS_MAX || head[1] > IMAGE_SYMBOLS_MAX ||
+	    head[2] > IMAGE_SYMBOLS_MAX)
 		return 0;
 	buckets = span->offset + 16 + 8 * (uint64_t)head[2];
 	chains = buckets + 4 * (uint64_t)head[0];

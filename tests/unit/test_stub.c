@@ -18,7 +18,7 @@
 #include "../../inject/cpu.h"
 #include "../../payload/embed.h"
 
-enum { CODE_AT = 2048, BLOCK_SIZE = 65536 };
+enum { CODE_AT = 2048, NAME_AT = 3072, BLOCK_SIZE = 65536 };
 
 static uint8_t *code;
 static struct request_block *block;
@@ -253,10 +253,12 @@ static void setup(void)
 	code = region;
 	block = (struct request_block *)(region + REGION_CODE);
 	*block = (struct request_block){ .magic = REQUEST_MAGIC, .version = REQUEST_VERSION, .pid = (uint32_t)getpid(),
-					 .size = BLOCK_SIZE, .phase = PHASE_READY, .code_off = CODE_AT, .sent_mask = 0x5000,
+					 .size = BLOCK_SIZE, .phase = PHASE_READY, .code_off = CODE_AT, .name_off = NAME_AT,
+					 .sent_mask = 0x5000,
 					 .xstate_size = (cpu_xstate_size() + 63) / 64 * 64 };
 	python_fakes(&block->py);
 	(void)strcpy((char *)block + CODE_AT, "line");
+	(void)strcpy((char *)block + NAME_AT, "mr-attach");
 	initialized = interpreters = 1;
 	recursion_limit = 1000;
 }
