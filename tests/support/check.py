@@ -9,10 +9,12 @@ sweep: mr-attach killed before each of its calls. MR_TESTS=pattern chooses live 
 chooses CPythons.
 """
 import concurrent.futures
+import contextlib
 import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'pythons'))
 import pythons  # noqa: E402
 
 BUILD = os.path.join(TOP, os.environ.get('B') or 'build')
-PART_LIMIT = 3600
+PART_LIMIT = 1800
 
 
 class Totals:
@@ -39,18 +41,23 @@ totals = Totals()
 
 
 def run(command, log, **options):
-    """The command's output as text; it is kept under build/ too."""
+    """(the command's output, status). The output goes to a file under build/: a pipe would be held open by whatever
+    the command left behind. What it left behind is ended, and told."""
     path = os.path.join(BUILD, 'log', log)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=PART_LIMIT, **options)
-        output, status = done.stdout.decode(errors='replace'), done.returncode
-    except subprocess.TimeoutExpired as late:
-        output, status = (late.stdout or b'').decode(errors='replace') + '\nnot done after %d s\n' % PART_LIMIT, 1
-    with open(path, 'w') as out:
-        out.write(output)
-    return output, status
+    with open(path, 'wb') as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                   start_new_session=True, **options)
+        try:
+            status = process.wait(PART_LIMIT)
+        except subprocess.TimeoutExpired:
+            status = 1
+            out.write(b'\nnot done after %d s\n' % PART_LIMIT)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+            print('%s: left processes behind' % log)
+    with open(path, errors='replace') as out:
+        return out.read(), status
 
 
 def check_unit():
