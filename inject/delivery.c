@@ -57,10 +57,13 @@ int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err)
 		r = BLOCK_SET(d->target, &d->region, thread, sent_tid(d), err);
 	if (r == 0)
 		r = BLOCK_SET(d->target, &d->region, sent, d->sent + 1, err);
-	if (r == 0)
-		r = visit_redirect(&d->visit, err);
+	if (r < 0)
+		return r;
+	r = visit_redirect(&d->visit, err);
 	if (r == 0)
 		d->sent++;
+	else	/* it never went */
+		(void)BLOCK_SET(d->target, &d->region, sent, d->sent, err);
 	return r;
 }
 

@@ -9,12 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../inject/visit.h"
+#include "../../inject/delivery.h"
 #include "subject.h"
 
 static struct subject subject;
@@ -221,6 +222,29 @@ static void body_pause(struct shared *shared)
 	shared->ready = 1;
 	for (;;)
 		(void)pause();
+}
+
+/* A thread that could not be sent must not count as one that is on its way: nobody would look at the process again. */
+Test(visit, one_that_was_not_sent_is_not_counted)
+{
+	uint8_t *at = mmap(NULL, REGION_CODE + 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct request_block *block = (struct request_block *)(at + REGION_CODE);
+	struct delivery d = { .target = &subject.target };
+
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_map(&subject);
+	cr_assert_eq(stage_place(&subject.target, NULL, &err), 0);
+	d.region = (struct region){ .at = (uint64_t)(uintptr_t)at, .size = 4096 };
+	cr_assert_eq(visit_begin(&d.visit, &subject.target, subject.pid, test_now() + 2000 * MS, &timing, &err), 0);
+	d.visit.thread.regs.user.rsp = 8192;	/* no stack at all */
+	cr_expect_eq(delivery_send(&d, 0, &err), -MR_E_NO_SAFE_POINT);
+	visit_end(&d.visit);
+	cr_expect_eq(d.sent, 0);
+	cr_expect_eq(block->sent, 0);
+	cr_expect_eq(block->sent, block->arrived);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_end(&subject);
 }
 
 Test(visit, stops_are_counted)
