@@ -45,10 +45,21 @@ enter:	push	%rbp
 	mov	$-1, %eax
 	mov	$-1, %edx
 	xrstor64 (%rsp)
-	mov	%rbx, %rdi
+	lea	BLOCK_INSIDE(%rbx), %rdi
+	mov	BLOCK_LEAVE(%rbx), %rax
 	mov	%rbp, %rsp
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
-	jmp	stub_leave
+	jmp	*%rax			/* once counted down, this page may go */
+
+	.globl	thread_enter
+thread_enter:
+	push	%rbx
+	mov	%rdi, %rbx
+	call	stub_thread
+	lea	BLOCK_SPAWNED(%rbx), %rdi
+	mov	BLOCK_LEAVE(%rbx), %rax
+	pop	%rbx
+	jmp	*%rax
 	.section .note.GNU-stack,"",@progbits

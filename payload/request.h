@@ -25,7 +25,11 @@
 #define FRAME_TARGET	512
 #define FRAME_ARG	520
 #define FRAME_HOME	528
+#define BLOCK_INSIDE	44
+#define BLOCK_SPAWNED	52
 #define BLOCK_XSTATE_SIZE 56
+#define BLOCK_LEAVE	280
+#define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
 #define XSTATE_MAX	16384
 
 #ifndef __ASSEMBLER__
@@ -129,6 +133,7 @@ struct request_block {
 	uint64_t way;		/* enum request_way: which entry started it */
 	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
 	uint64_t sent_mask;	/* the mask of the thread that the tool sent last; the one that starts takes it over */
+	uint64_t leave;		/* in the stage, which nobody ever takes out: the last that a thread does here */
 	struct request_python py;
 };
 
@@ -139,5 +144,8 @@ _Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads i
 _Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
 _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
 _Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
+_Static_assert(offsetof(struct request_block, inside) == BLOCK_INSIDE, "the assembly");
+_Static_assert(offsetof(struct request_block, spawned) == BLOCK_SPAWNED, "the assembly");
+_Static_assert(offsetof(struct request_block, leave) == BLOCK_LEAVE, "the assembly");
 #endif
 #endif

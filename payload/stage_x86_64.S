@@ -10,15 +10,25 @@
 	.globl stage
 stage:
 	cld
+	jmp	1f
+
+	.balign	16
+	.globl	stage_leave		/* void *(uint32_t *count) */
+stage_leave:
+	lock decl (%rdi)
+	xor	%eax, %eax
+	ret
+
+1:
 	mov	%rsp, %rbx
 	mov	%rbx, %rdi
 	call	stage_calls
 	mov	FRAME_TARGET(%rbx), %rax
 	test	%rax, %rax
-	jz	1f
+	jz	2f
 	mov	FRAME_ARG(%rbx), %rdi
 	call	*%rax
-1:	mov	%rbx, %rdi
+2:	mov	%rbx, %rdi
 	call	stage_home
 	mov	FRAME_HOME(%rbx), %rsp
 	pop	%r15

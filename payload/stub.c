@@ -24,7 +24,8 @@ void stub_parked(struct request_block *block);
 void stub_queue(struct request_block *block);
 void stub_spawn(struct request_block *block);
 void stub_interrupt(struct request_block *block);
-void stub_leave(struct request_block *block);
+void stub_thread(struct request_block *block);
+void *thread_enter(void *block);	/* assembly: stub_thread, and then counts `spawned` down */
 
 static uint32_t load(const uint32_t *word)
 {
@@ -40,12 +41,6 @@ static void arrive(struct request_block *block)
 {
 	(void)__atomic_fetch_add(&block->inside, 1, __ATOMIC_SEQ_CST);
 	(void)__atomic_fetch_add(&block->arrived, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Called by the entries after all else, with the registers back: nothing of the block is touched after this. */
-void stub_leave(struct request_block *block)
-{
-	(void)__atomic_fetch_sub(&block->inside, 1, __ATOMIC_SEQ_CST);
 }
 
 /* From READY to CLAIMED, by one only; and on to RUNNING unless the tool has taken it back. */
@@ -245,9 +240,8 @@ void stub_queue(struct request_block *block)
 	*error_number = saved;
 }
 
-static void *spawned(void *arg)
+void stub_thread(struct request_block *block)
 {
-	struct request_block *block = arg;
 	int (*detach)(pthread_t) = (int (*)(pthread_t))block->py.pthread_detach;
 	pthread_t (*self)(void) = (pthread_t(*)(void))block->py.pthread_self;
 
@@ -255,8 +249,6 @@ static void *spawned(void *arg)
 	block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 	if (!forked(block))
 		take_and_start(block, WAY_SPAWNED);
-	store(&block->spawned, 0);
-	return NULL;
 }
 
 void stub_spawn(struct request_block *block)
@@ -270,7 +262,7 @@ void stub_spawn(struct request_block *block)
 	arrive(block);
 	block->entered_ns = raw_now();
 	store(&block->spawned, 1);
-	if (create(&thread, NULL, spawned, block) != 0) {
+	if (create(&thread, NULL, thread_enter, block) != 0) {
 		store(&block->spawned, 0);
 		store(&block->refusal, REFUSAL_NO_THREAD);
 	}

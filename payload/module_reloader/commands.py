@@ -204,15 +204,5 @@ def reload_stale(context, options, who=None):
     everything = bool(options.get('all'))
     result = work.run(scope.users(everything), False)
     if not everything:
-        result.excluded = excluded_stale(context, work.signatures)
+        result.excluded = stale.left_out(context, work.signatures)
     return result
-
-
-def excluded_stale(context, signatures):
-    """The names of changed modules that a command left out: the standard library's and installed ones."""
-    found = []
-    for module in scope.modules():
-        if module.kind == 'source' and module.excluded and stale.looked_at(module):
-            if stale.examine(module, context, signatures, False, False).state in ('stale', 'missing'):
-                found.append(module.name)
-    return found

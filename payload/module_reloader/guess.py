@@ -108,8 +108,10 @@ def guess(module, code, tree, signatures, keep=()):
             result.removed.append(name)
         result.moved = result.moved or (mine, function.__code__.co_firstlineno) not in places
     runtime = assigned_by_functions(root) | set(keep)
+    deleted = [name for one in trees.inside(tree.body) if trees.kind(one) == 'Delete' for name in trees.bound(one)]
     for statement in tree.body:
-        compare_statement(result, statement, module.dict, runtime)
+        if not set(trees.bound(statement)) & set(deleted) - set(module.dict):
+            compare_statement(result, statement, module.dict, runtime)
     named = dict(baseline.classes_of(module))
     statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}
     for name, kind in named.items():
@@ -139,7 +141,7 @@ def left_over(result, module, code, tree, runtime, classes):
 
 def compare_statement(result, statement, namespace, runtime):
     what = trees.kind(statement)
-    if trees.is_main_guard(statement) or what in ('Pass', 'Global'):
+    if trees.is_main_guard(statement) or what in ('Pass', 'Global', 'Delete'):
         return
     names = trees.bound(statement)
     missing = [name for name in names if name not in namespace and name != '*']
@@ -157,8 +159,6 @@ def compare_statement(result, statement, namespace, runtime):
             compare_import(result, statement, namespace, runtime)
     elif what == 'Expr' and trees.kind(statement.value) in ('Constant', 'Str'):
         pass
-    elif what in ('If', 'Try', 'With') and missing:
-        result.statements.append(statement)
     elif not only_definitions(statement):
         result.warnings.append('line %d: this statement cannot be compared with what the module ran before, and was not '
                                'run again' % statement.lineno)

@@ -33,15 +33,9 @@ def listed(context, everything):
 
 def stale_ones(context, everything):
     """(the modules that are stale or whose source is gone, the names of those that were left out but are)."""
-    signatures, found, excluded = codes.Signatures(), [], []
-    for module in scope.modules():
-        if module.kind != 'source':
-            continue
+    signatures, found = codes.Signatures(), []
+    for module in scope.users(everything):
         examined = stale.examine(module, context, signatures, everything, everything)
-        if examined.state not in ('stale', 'missing'):
-            continue
-        if module.excluded and not everything:
-            excluded.append(module.name)
-        else:
+        if examined.state in ('stale', 'missing'):
             found.append(entry(examined))
-    return found, excluded
+    return found, [] if everything else stale.left_out(context, signatures)
