@@ -72,6 +72,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.answer_max = l->answer_max,
 		.code_off = l->code,
 		.name_off = l->name,
+		.leave = target->stage + STAGE_LEAVE,
 		.py = target->python.calls,
 	};
 }

@@ -28,7 +28,7 @@
 #define BLOCK_INSIDE	44
 #define BLOCK_SPAWNED	52
 #define BLOCK_XSTATE_SIZE 56
-#define BLOCK_LEAVE	280
+#define BLOCK_LEAVE	232
 #define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
 #define XSTATE_MAX	16384
 

@@ -25,7 +25,8 @@ void stub_queue(struct request_block *block);
 void stub_spawn(struct request_block *block);
 void stub_interrupt(struct request_block *block);
 void stub_thread(struct request_block *block);
-void *thread_enter(void *block);	/* assembly: stub_thread, and then counts `spawned` down */
+/* Assembly: stub_thread, and then counts `spawned` down. Hidden, or else its address would come through a GOT. */
+__attribute__((visibility("hidden"))) void *thread_enter(void *block);
 
 static uint32_t load(const uint32_t *word)
 {

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,8 @@
 #include "../../payload/embed.h"
 
 enum { CODE_AT = 2048, NAME_AT = 3072, BLOCK_SIZE = 65536 };
+
+static const size_t stage_at = REGION_CODE + BLOCK_SIZE;
 
 static uint8_t *code;
 static struct request_block *block;
@@ -240,22 +244,27 @@ static void python_fakes(struct request_python *py)
 #undef FAKE
 }
 
-/* As inject/ lays it out: the code, read and execute; the block behind it. */
+static int memory_kind = MAP_PRIVATE;
+
+/* As inject/ lays it out: the code, read and execute; the block behind it; and elsewhere the stage. */
 static void setup(void)
 {
 	size_t size = (size_t)(payload_stub_end - payload_stub);
-	uint8_t *region = mmap(NULL, REGION_CODE + BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *region = mmap(NULL, stage_at + 4096, PROT_READ | PROT_WRITE, memory_kind | MAP_ANONYMOUS, -1, 0);
 
 	cr_assert_neq(region, MAP_FAILED);
 	cr_assert_leq(size, REGION_CODE);
 	memcpy(region, payload_stub, size);
+	memcpy(region + stage_at, payload_stage, (size_t)(payload_stage_end - payload_stage));
 	cr_assert_eq(mprotect(region, REGION_CODE, PROT_READ | PROT_EXEC), 0);
+	cr_assert_eq(mprotect(region + stage_at, 4096, PROT_READ | PROT_EXEC), 0);
 	code = region;
 	block = (struct request_block *)(region + REGION_CODE);
 	*block = (struct request_block){ .magic = REQUEST_MAGIC, .version = REQUEST_VERSION, .pid = (uint32_t)getpid(),
 					 .size = BLOCK_SIZE, .phase = PHASE_READY, .code_off = CODE_AT, .name_off = NAME_AT,
 					 .sent_mask = 0x5000,
 					 .xstate_size = (cpu_xstate_size() + 63) / 64 * 64 };
+	block->leave = (uint64_t)(uintptr_t)region + stage_at + STAGE_LEAVE;
 	python_fakes(&block->py);
 	(void)strcpy((char *)block + CODE_AT, "line");
 	(void)strcpy((char *)block + NAME_AT, "mr-attach");
@@ -710,6 +719,72 @@ Test(stub, the_extended_state_comes_back_from_every_entry)
 		cr_expect_arr_eq(&before, &after, 416, "entry %zu", entries[i]);
 	}
 	cr_assert(comes_true(&block->spawned, 0));
+}
+
+/* --- the last instruction ----------------------------------------------------------------------------------------- */
+
+/*
+ * Once the counts say that a thread has left, another one may take the region out: so it must not execute a single
+ * instruction there any more. A child is led step by step.
+ */
+static int create_at_once(const void *thread, const void *attributes, void *(*function)(void *), void *arg)
+{
+	(void)thread;
+	(void)attributes;
+	(void)function(arg);
+	return 0;
+}
+
+static void step_through(size_t entry, const uint32_t *count, bool until_end)
+{
+	struct user_regs_struct regs;
+	bool was_in = false, out = false;
+	int status, steps = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		(void)ptrace(PTRACE_TRACEME, 0, 0, 0);
+		(void)raise(SIGSTOP);
+		enter(entry);
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	while (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) == 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		cr_assert_eq(WSTOPSIG(status), SIGTRAP);
+		was_in |= *count != 0;
+		out |= was_in && *count == 0;
+		if (!out || (!until_end && steps == 3))
+			continue;
+		cr_assert_eq(ptrace(PTRACE_GETREGS, pid, 0, &regs), 0);
+		cr_assert(regs.rip < (uint64_t)(uintptr_t)code || regs.rip >= (uint64_t)(uintptr_t)code + REGION_CODE,
+			  "at %#llx of the region", regs.rip - (uint64_t)(uintptr_t)code);
+		steps++;
+	}
+	cr_expect(out);
+	cr_expect_gt(steps, 0);
+	cr_expect(WIFEXITED(status));
+}
+
+static void setup_shared(void)
+{
+	memory_kind = MAP_SHARED;
+	setup();
+	block->pid = 0;		/* to be quick: as if forked */
+	block->py.pthread_create = (uint64_t)(uintptr_t)create_at_once;
+	block->py.pthread_detach = (uint64_t)(uintptr_t)f_initialized;
+}
+
+Test(stub, who_has_left_is_out, .init = setup_shared)
+{
+	step_through(STUB_PARKED, &block->inside, true);
+	step_through(STUB_QUEUE, &block->inside, true);
+	step_through(STUB_INTERRUPT, &block->inside, true);
+}
+
+Test(stub, a_thread_of_ours_that_has_left_is_out, .init = setup_shared)
+{
+	step_through(STUB_SPAWN, &block->spawned, false);
+	cr_expect_eq(block->inside, 0);
 }
 
 /* --- the bytes ---------------------------------------------------------------------------------------------------- */
