@@ -70,6 +70,7 @@ CHECK := B=$(B) SAN=$(SAN) python3 tests/support/check.py
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 SHIM := $(B)/sweep/shim.so
+JUDGE := $(B)/judge/judge
 
 check:
 	@$(DEPS) check
@@ -110,7 +111,7 @@ demo:
 pythons-extra:
 	@tests/pythons/pythons.py extra
 
-tests: $(UNIT) $(SHIM)
+tests: $(UNIT) $(SHIM) $(JUDGE)
 
 # Everything but main() as an archive: a test may put a fake in the place of any object.
 $(B)/mr-attach.a: $(filter-out $(B)/attach/main.o,$(OBJ))
@@ -121,6 +122,10 @@ $(B)/tests/unit/%.o: CPPFLAGS += -I.
 $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP) $(B)/mr-attach.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -pie -o $@ $^ -lcriterion $(LIBS)
+
+$(JUDGE): $(B)/tests/judge/judge.o $(B)/mr-attach.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS)
 
 $(SHIM): tests/sweep/shim.c
 	@mkdir -p $(@D)

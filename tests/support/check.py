@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests and ends with one line of totals.
 
-    check.py check|all [unit] [py] [live] [sweep]
+    check.py check|all [unit] [judge] [py] [live] [sweep]
 
-unit: the Criterion programs. py: the Python package, on each CPython at hand. live: mr-attach against processes.
+unit: the Criterion programs. judge: what is said of moments, beside symbol tables. py: the Python package, on each CPython at hand. live: mr-attach against processes.
 sweep: mr-attach killed before each of its calls. MR_TESTS=pattern chooses live tests by name; MR_ONLY="name name"
 chooses CPythons.
 """
@@ -134,7 +134,7 @@ def check_live(runs, part='live'):
 
 
 def main(args):
-    runs, parts = args[0], args[1:] or ['unit', 'py', 'live', 'sweep']
+    runs, parts = args[0], args[1:] or ['unit', 'judge', 'py', 'live', 'sweep']
     if pythons.fetch(runs):
         totals.failed += 1
     began = time.monotonic()
