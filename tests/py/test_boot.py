@@ -2,15 +2,13 @@
 """payload/boot.py: exec and run, what comes back, and that nothing of ours stays."""
 import gc
 import io
-import json
-import os
 import signal
 import sys
 import threading
 import unittest
 from unittest import mock
 
-from harness import BOOT, Block, command, request
+from harness import Block, command, request
 
 
 def run(code, **more):
@@ -205,18 +203,6 @@ class Interrupts(unittest.TestCase):
         timer.join()
         self.assertEqual((answer['status'], answer['error']['code'], answer['error']['line']), (7, 'interrupted', 2))
 
-    def handled(self, handler, code, number=signal.SIGUSR1):
-        """Run CODE while a handler of the program raises; the answer, and what the program got afterwards."""
-        before = signal.signal(number, handler)
-        try:
-            try:
-                answer = run(code)
-            except BaseException as error:   # sent again to this thread, and taken when the mask is as before
-                self.fail('came too early: %r' % error)
-        finally:
-            signal.signal(number, before)
-        return answer
-
     def test_handler_that_raises_is_the_programs(self):
         def handler(number, frame):
             raise LookupError('from the handler')
@@ -232,14 +218,7 @@ class Interrupts(unittest.TestCase):
         self.assertEqual(got, ['from the handler'])
 
     def test_answer_names_it(self):
-        def handler(number, frame):
-            raise LookupError('from the handler')
         count = []
-
-        def once(number, frame):
-            count.append(number)
-            if len(count) == 1:
-                handler(number, frame)
         before = signal.signal(signal.SIGUSR1, lambda number, frame: count.append(number))
         try:
             def first(number, frame):
