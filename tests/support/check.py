@@ -5,8 +5,8 @@
     check.py check|all [unit] [judge] [py] [live] [sweep]
 
 unit: the Criterion programs. judge: what is said of moments, beside symbol tables. py: the Python package, on each
-CPython at hand. live: mr-attach against processes. sweep: mr-attach killed before each of its calls. MR_TESTS=pattern chooses live tests by name; MR_ONLY="name name"
-chooses CPythons.
+CPython at hand. live: mr-attach against processes. sweep: mr-attach killed before each of its calls. MR_TESTS=pattern
+chooses live tests by name; MR_ONLY="name name" chooses CPythons.
 """
 import concurrent.futures
 import contextlib
