@@ -141,8 +141,8 @@ class Transaction:
         elif type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
             plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
                                   'on with the old one'})
-        elif type(statement).__name__ == 'ClassDef' and host.is_class(old) and old is not new:
-            plan.kept_old.append({'name': name, 'reason': 'a new class was made: instances stay with the old one'})
+        elif host.is_class(old) and host.is_class(new) and old is not new and type(statement).__name__ not in ('Import', 'ImportFrom'):
+            plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
         if name not in plan.changed:
             plan.changed.append(name)
 
@@ -174,11 +174,12 @@ class Transaction:
             if one.changed and one.path not in plan.changed:
                 plan.changed.append(one.path)
         known = baseline.known(plan.examined.code, self.signatures)
-        left = [one for one in baseline.reachable(plan.module) if '<locals>' not in one.__qualname__ and
-                '<lambda>' not in one.__qualname__ and baseline.place(one, self.signatures) not in known]
+        named = {id(value) for value in list(plan.module.dict.values())}
+        left = [one for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known and
+                (id(one) in named or '<locals>' not in one.__qualname__ and '<lambda>' not in one.__qualname__)]
         if left and plan.examined.old is not None:
             reasons = {one['name']: one['reason'] for one in plan.kept_old}
-            name = left[0].__qualname__
+            name = codes.path_of(left[0])
             raise host.Refusal('refused', '%s.%s would go on running old code: %s' % (
                 plan.module.name, name, reasons.get(name, 'no way was found to replace it')), module=plan.module.name)
 
