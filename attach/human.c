@@ -152,6 +152,8 @@ static const char *failure_words(const json_t *report)
 		if (!strncmp(json_string_value(note), "could not be put back", strlen("could not be put back")))
 			return "failed, and not everything could be put back";
 	}
+	if (!json_array_size(json_object_get(report, "modules")))
+		return "failed, and nothing was changed";
 	return "failed, and everything is as it was before";
 }
 

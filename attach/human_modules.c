@@ -15,7 +15,7 @@ static const struct state {
 	const char *counted;
 } states[] = {
 	{ "reloaded", PAINT_GOOD, "reloaded" },	       { "restored", PAINT_GOOD, "restored" },
-	{ "would-reload", PAINT_CHANGED, "would reload" }, { "unchanged", PAINT_NONE, "unchanged" },
+	{ "would-reload", PAINT_CHANGED, "would be reloaded" }, { "unchanged", PAINT_NONE, "unchanged" },
 	{ "skipped", PAINT_CHANGED, "skipped" },       { "failed", PAINT_BAD, "failed" },
 	{ "stale", PAINT_CHANGED, "stale" },	       { "missing", PAINT_CHANGED, "without their source" },
 	{ "sourceless", PAINT_DIM, "sourceless" },     { "fresh", PAINT_NONE, "fresh" },
@@ -117,11 +117,12 @@ static void begin_detail(struct terminal *terminal, int indent, const char *what
 
 static void print_executed(struct terminal *terminal, const json_t *module, int indent)
 {
+	bool planned = !strcmp(human_string(module, "state"), "would-reload");
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach(json_object_get(module, "executed"), i, item) {
-		begin_detail(terminal, indent, "ran");
+		begin_detail(terminal, indent, planned ? "would run" : "ran");
 		(void)fprintf(terminal->out, "line %" JSON_INTEGER_FORMAT ": ", human_integer(item, "line"));
 		human_field(terminal, item, "text");
 		(void)fputc('\n', terminal->out);
