@@ -53,13 +53,18 @@ $(B)/payload/stage.elf: $(B)/payload/stage_$(CPU).o $(B)/payload/stage.o
 $(B)/payload/%.bin: $(B)/payload/%.elf
 	objcopy -O binary -j .text $< $@
 
-# The Python package as one stretch of bytes: "name size\n" and the source, for each file.
-$(B)/payload/package.bin: $(PY) Makefile
-	@mkdir -p $(@D)
-	for f in $(sort $(filter payload/module_reloader/%,$(PY))); do \
-		printf '%s %s\n' "$$(basename $$f .py)" "$$(wc -c < $$f)"; cat "$$f"; done > $@
+# The Python sources as one stretch of bytes: "name size\n" and the source, for each file.
+pack = for f in $(1); do printf '%s %s\n' "$$(basename $$f .py)" "$$(wc -c < $$f)"; cat "$$f"; done > $@
 
-$(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin payload/boot.py
+$(B)/payload/package.bin: $(PY) payload/trouble.py Makefile
+	@mkdir -p $(@D)
+	$(call pack,payload/trouble.py $(sort $(filter payload/module_reloader/%,$(PY))))
+
+$(B)/payload/trouble.bin: payload/trouble.py Makefile
+	@mkdir -p $(@D)
+	$(call pack,payload/trouble.py)
+
+$(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin $(B)/payload/trouble.bin payload/boot.py
 	$(CC) -I$(B)/payload -Ipayload -c -o $@ $<
 
 # --- tests ----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ static uint64_t length(const unsigned char *from, const unsigned char *to)
 	return (uint64_t)(to - from);
 }
 
+static uint64_t package_size(const struct mr_request *request)
+{
+	return request->engine ? length(payload_package, payload_package_end) :
+				 length(payload_trouble, payload_trouble_end);
+}
+
 static struct layout layout_of(const struct mr_request *request)
 {
 	struct layout l = { .name = round_up(sizeof(struct request_block), 64) };
@@ -40,7 +46,7 @@ static struct layout layout_of(const struct mr_request *request)
 	l.boot = l.code + 512;
 	l.input = l.boot + length(payload_boot, payload_boot_end);
 	l.package = l.input + request->input_size;
-	l.answer = l.package + (request->engine ? length(payload_package, payload_package_end) : 0);
+	l.answer = l.package + package_size(request);
 	l.answer = round_up(l.answer, PAGE);
 	l.answer_max = request->answer_max ? request->answer_max : ANSWER_DEFAULT;
 	l.end = round_up(l.answer + l.answer_max, PAGE);
@@ -67,7 +73,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.input_off = l->input,
 		.input_len = request->input_size,
 		.package_off = l->package,
-		.package_len = request->engine ? length(payload_package, payload_package_end) : 0,
+		.package_len = package_size(request),
 		.answer_off = l->answer,
 		.answer_max = l->answer_max,
 		.code_off = l->code,
@@ -130,7 +136,7 @@ int block_write(struct mr_target *target, const struct region *region, const str
 		       (unsigned long long)l.input, name);
 	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
 	memcpy(bytes + l.input, request->input, request->input_size);
-	memcpy(bytes + l.package, payload_package, head.package_len);
+	memcpy(bytes + l.package, request->engine ? payload_package : payload_trouble, head.package_len);
 	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
 	if (region->state == REGION_QUEUED)
 		return refill(target, region, bytes, l.answer, err);

@@ -180,125 +180,30 @@ class Stream:
         self.flush()
 
 
-class Traceback:
-    """Writes tracebacks as the interpreter does, without the traceback module (it may not be loaded, and it caches)."""
-
-    def __init__(self, outer, sources):
-        self.outer, self.sources, self.files = outer, sources, {}
-
-    def source_line(self, filename, number):
-        lines = self.files.get(filename)
-        if lines is None:
-            try:
-                data = self.sources.get(filename)
-                if data is None and filename[:1] != '<' and (builtin('posix').stat(filename).st_mode & 0o170000) == 0o100000:
-                    with builtin('_io').open(filename, 'rb') as stream:
-                        data = stream.read(1 << 22)
-                lines = (data or b'').decode('utf-8', 'replace').split('\n')
-            except Exception:
-                lines = []
-            self.files[filename] = lines
-        return lines[number - 1].strip() if 0 < number <= len(lines) else ''
-
-    def frames(self, error):
-        """(file, line, function) of each frame that is not ours."""
-        found, step = [], error.__traceback__
-        while step is not None:
-            code = step.tb_frame.f_code
-            if step.tb_frame.f_globals is not globals() and not code.co_filename.startswith(OURS):
-                found.append((code.co_filename, step.tb_lineno or 0, code.co_name))
-            step = step.tb_next
-        return found
-
-    def message(self, error):
-        kind = type(error)
-        name = kind.__qualname__ if kind.__module__ in ('builtins', '__main__') else kind.__module__ + '.' + kind.__qualname__
-        try:
-            text = str(error.msg if isinstance(error, SyntaxError) else error)
-        except BaseException:
-            text = '<str() of the exception raised>'
-        return name + ': ' + text if text else name
-
-    def text(self, error, seen=()):
-        if error is None or error is self.outer or error in seen or len(seen) > 20:
-            return ''
-        before, seen = '', seen + (error,)
-        if error.__cause__ is not None:
-            before = self.text(error.__cause__, seen)
-            link = 'The above exception was the direct cause of the following exception'
-        elif error.__context__ is not None and not error.__suppress_context__:
-            before = self.text(error.__context__, seen)
-            link = 'During handling of the above exception, another exception occurred'
-        lines, frames = [before + '\n' + link + ':\n'] if before else [], self.frames(error)
-        if frames:
-            lines.append('Traceback (most recent call last):')
-        for number, (filename, line, name) in enumerate(frames):
-            if len(frames) > 100 and 50 <= number < len(frames) - 50:
-                if number == 50:
-                    lines.append('  [%d frames left out]' % (len(frames) - 100))
-                continue
-            lines.append('  File "%s", line %d, in %s' % (filename, line, name))
-            source = self.source_line(filename, line)
-            if source:
-                lines.append('    ' + source)
-        if isinstance(error, SyntaxError) and error.filename:
-            lines.append('  File "%s", line %s' % (error.filename, error.lineno))
-            source = (error.text or '').rstrip('\n')
-            if source.strip():
-                indent = len(source) - len(source.lstrip())
-                lines.append('    ' + source.strip())
-                if error.offset:
-                    lines.append('    ' + ' ' * max(0, error.offset - 1 - indent) + '^')
-        lines.append(self.message(error))
-        for note in getattr(error, '__notes__', None) or ():
-            lines.append(str(note))
-        for number, part in enumerate(getattr(error, 'exceptions', None) or (), 1):
-            lines.append('  +-- %d' % number)
-            lines.extend('  | ' + line for line in self.text(part, seen).rstrip('\n').split('\n'))
-        return '\n'.join(lines) + '\n'
+def parts():
+    """The sources that came with the request, by name: trouble.py, and for most commands the engine."""
+    found, start = {}, 0
+    package = bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)])
+    while start < len(package):
+        end = package.index(b'\n', start)
+        name, size = package[start:end].decode('ascii').split(' ')
+        found[name], start = package[end + 1:end + 1 + int(size)], end + 1 + int(size)
+    return found, hash(package)
 
 
-def raise_opcode():
-    """The number of the instruction of a raise statement, which differs between versions."""
-    try:
-        raise KeyboardInterrupt
-    except KeyboardInterrupt as error:
-        step = error.__traceback__
-        return step.tb_frame.f_code.co_code[step.tb_lasti]
+def trouble():
+    """What only something that went wrong needs is compiled only then; it takes the place of the names below."""
+    exec(compile(parts()[0]['trouble'], OURS + '>/trouble.py', 'exec', 0, True), globals())
+
+
+def Traceback(outer, sources):
+    trouble()
+    return globals()['Traceback'](outer, sources)
 
 
 def handler_signal(error):
-    """The signal whose handler, installed by the program, raised ERROR; or None."""
-    handlers, step, last = {}, error.__traceback__, None
-    for number in ALL_SIGNALS:
-        try:
-            handler = _signal.getsignal(number)
-        except ValueError:
-            continue
-        handler = getattr(handler, '__func__', handler)
-        if type(handler) is type(builtin):
-            handlers.setdefault(handler.__code__, []).append(number)
-    while step is not None:
-        frame, code = step.tb_frame, step.tb_frame.f_code
-        if code in handlers:
-            given = [frame.f_locals.get(name) for name in code.co_varnames[:code.co_argcount]]
-            given.extend(frame.f_locals.get(code.co_varnames[code.co_argcount], ()) if code.co_flags & 4 else ())
-            for number, where in zip(given, given[1:]):
-                if number in handlers[code] and where is not None and (where is frame.f_back or where is last):
-                    return int(number)
-        last, step = frame, step.tb_next
-        if step is None and type(error) is KeyboardInterrupt:
-            interactive = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
-            if interactive and code.co_code[error_lasti(error)] != raise_opcode():
-                return int(_signal.SIGINT)
-    return None
-
-
-def error_lasti(error):
-    step = error.__traceback__
-    while step.tb_next is not None:
-        step = step.tb_next
-    return step.tb_lasti
+    trouble()
+    return globals()['handler_signal'](error)
 
 
 class Context:
@@ -353,25 +258,17 @@ class Context:
 
     def failure(self, error):
         """The `error` of the answer for what ended the work."""
-        report = Traceback(self.outer, self.sources)
-        if isinstance(error, Failed):
-            return error.error
-        number = self.take(error)
-        if number is not None:
-            return {'code': 'interrupted-by-program', 'traceback': report.text(error),
-                    'message': 'a signal handler of the program raised %s; it was passed on to the program, '
-                    'nothing was changed; try again' % type(error).__name__}
-        frames = report.frames(error)
-        own = [frame for frame in frames if frame[0] in self.sources] or frames or [(None, None, None)]
-        code = 'system-exit' if isinstance(error, SystemExit) else 'exception'
-        if not frames:
-            code = 'engine' if code == 'exception' else code
-        result = {'file': own[-1][0], 'line': own[-1][1]}
-        if word(INTERRUPT):
-            code = 'interrupted'
-        elif isinstance(error, SyntaxError) and not frames:
-            code, result['file'], result['line'] = 'syntax-error', error.filename, error.lineno
-        return dict(result, code=code, message=report.message(error), traceback=report.text(error))
+        return error.error if isinstance(error, Failed) else failure_of(self, error)
+
+
+def failure_of(context, error):
+    trouble()
+    return globals()['failure_of'](context, error)
+
+
+def shorten(value, limit):
+    trouble()
+    return globals()['shorten'](value, limit)
 
 
 def word(offset):
@@ -434,18 +331,14 @@ def evaluate(codes, namespace, limit, notes):
     return str.__str__(text[:limit])
 
 
-def engine(request, context, package):
+def engine(request, context):
     """Any other command: the engine's loader, which comes with its source, knows what to do."""
-    parts, start = {}, 0
-    while start < len(package):
-        end = package.index(b'\n', start)
-        name, size = package[start:end].decode('ascii').split(' ')
-        parts[name], start = package[end + 1:end + 1 + int(size)], end + 1 + int(size)
-    if 'attached' not in parts:
+    found, digest = parts()
+    if 'attached' not in found:
         raise Failed('engine', 'the engine was not sent with the command ' + request['command'])
     namespace = {'__name__': '__mr_boot__'}
-    exec(context.timed(compile, parts['attached'], OURS + '>/attached.py', 'exec', 0, True), namespace)
-    return namespace['run'](request, context, parts, hash(package))
+    exec(context.timed(compile, found['attached'], OURS + '>/attached.py', 'exec', 0, True), namespace)
+    return namespace['run'](request, context, found, digest)
 
 
 def work():
@@ -461,7 +354,7 @@ def work():
         if request['command'] in ('exec', 'run'):
             execute(request, context, answer)
         else:
-            answer.update(engine(request, context, bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)])))
+            answer.update(engine(request, context))
     except BaseException as error:
         known = dict.fromkeys(('code', 'message', 'module', 'file', 'line', 'traceback', 'hint'))
         answer['error'] = dict(known, **context.surely(lambda: context.failure(error)))
@@ -474,15 +367,6 @@ def work():
     answer['output'] = context.output.text(answer['notes'])
     answer['gil_longest'] = int(context.longest * 1e6)
     return answer, context.pass_on
-
-
-def shorten(value, limit):
-    """VALUE with every long text in it cut."""
-    if isinstance(value, str):
-        return value if len(value) <= limit else value[:limit] + '...'
-    if isinstance(value, dict):
-        return {key: shorten(item, limit) for key, item in value.items()}
-    return [shorten(item, limit) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def write(answer):

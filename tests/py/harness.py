@@ -22,18 +22,19 @@ with open(os.path.join(PAYLOAD, 'boot.py'), 'rb') as stream:
     BOOT = stream.read()
 
 
-def package():
-    """The engine's files as they are sent."""
-    folder, found = os.path.join(PAYLOAD, 'module_reloader'), b''
-    for name in sorted(os.listdir(folder)):
-        if name.endswith('.py'):
-            with open(os.path.join(folder, name), 'rb') as stream:
-                data = stream.read()
-            found += ('%s %d\n' % (name[:-3], len(data))).encode() + data
+def packed(*files):
+    """Files as they are sent."""
+    found = b''
+    for name in files:
+        with open(os.path.join(PAYLOAD, name), 'rb') as stream:
+            data = stream.read()
+        found += ('%s %d\n' % (os.path.basename(name)[:-3], len(data))).encode() + data
     return found
 
 
-PACKAGE = package()
+TROUBLE = packed('trouble.py')
+PACKAGE = TROUBLE + packed(*('module_reloader/' + name for name in sorted(os.listdir(os.path.join(PAYLOAD, 'module_reloader')))
+                             if name.endswith('.py')))
 
 
 def latin(text):
@@ -73,7 +74,7 @@ class Block:
 
     def __init__(self, content, with_package=True, room=1 << 21, mask=0):
         data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode('utf-8')
-        sent = PACKAGE if with_package else b''
+        sent = PACKAGE if with_package else TROUBLE
         self.memory = bytearray(START + len(data) + len(sent) + room)
         self.memory[START:START + len(data) + len(sent)] = data + sent
         self.answer_at = START + len(data) + len(sent)
