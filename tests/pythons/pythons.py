@@ -73,9 +73,13 @@ class Python:
         """A path of the target as this machine's programs must write it."""
         return self.root + path if self.root else path
 
-    def argv(self, *args):
-        """The command line that starts this Python."""
-        return (chroot(self.root) if self.root else []) + [self.program] + list(args)
+    def argv(self, *args, proc=False):
+        """The command line that starts this Python; with `proc` its chroot has a /proc, where we are allowed to."""
+        enter = chroot(self.root) if self.root else []
+        if self.root and proc and os.geteuid() == 0:
+            mount = 'mount -t proc proc "$1/proc" && exec chroot "$@"'
+            enter = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', mount, 'sh', self.root]
+        return enter + [self.program] + list(args)
 
     @contextlib.contextmanager
     def folder(self):

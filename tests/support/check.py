@@ -97,7 +97,7 @@ def run_py(python):
         code = ('import os, sys, unittest; os.chdir(%r); sys.path.insert(0, "payload"); '
                 'unittest.main(module=None, argv=["unittest", "discover", "-s", "tests/py", "-t", "tests/py"])' % inside)
         env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
-        return run(python.argv('-B', '-c', code), 'py-%s.log' % python.name, env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp')), began
+        return run(python.argv('-B', '-c', code, proc=True), 'py-%s.log' % python.name, env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp')), began
 
 
 def check_py(runs):
