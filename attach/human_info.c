@@ -109,6 +109,7 @@ void human_info(struct terminal *terminal, const json_t *report)
 	const json_t *info = json_object_get(report, "info"), *attach = json_object_get(info, "attach");
 	bool allowed = json_is_true(json_object_get(attach, "allowed"));
 	json_int_t regions = human_integer(info, "regions");
+	bool engine = json_is_true(json_object_get(info, "engine"));
 
 	print_python(terminal, json_object_get(info, "python"), report);
 	print_process(terminal, json_object_get(info, "process"));
@@ -120,9 +121,11 @@ void human_info(struct terminal *terminal, const json_t *report)
 	print_namespaces(terminal, info);
 	if (json_is_integer(json_object_get(info, "regions"))) {
 		label(terminal, "ours");
-		(void)fprintf(terminal->out, regions ? "%" JSON_INTEGER_FORMAT " idle region%s, freed by the next call\n" :
-						       "no region of memory\n",
-			      regions, regions == 1 ? "" : "s");
+		(void)fputs(engine ? "the engine" : regions ? "" : "nothing", terminal->out);
+		if (regions)
+			(void)fprintf(terminal->out, "%s%" JSON_INTEGER_FORMAT " idle region%s, freed by the next call",
+				      engine ? ", " : "", regions, regions == 1 ? "" : "s");
+		(void)fputc('\n', terminal->out);
 	}
 	label(terminal, "attaching");
 	terminal_paint(terminal, allowed ? PAINT_GOOD : PAINT_BAD, allowed ? "allowed" : "not possible");

@@ -83,10 +83,11 @@ int info_fill(json_t *report, const struct mr_facts *facts, struct mr_target *ta
 		mr_fail(&policy, MR_E_POLICY, 0, "%s", "");
 		refusal = &policy;
 	}
-	info = json_pack("{s:o, s:o, s:o, s:o, s:o, s:n, s:o}", "attach", describe_attaching(refusal), "python",
+	info = json_pack("{s:o, s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "attach", describe_attaching(refusal), "python",
 			 describe_python(python), "process", describe_process(facts), "namespaces",
 			 describe_namespaces(facts), "doing", string(doing), "interpreters", "regions",
-			 target ? json_integer((json_int_t)mr_target_regions(target)) : json_null());
+			 target ? json_integer((json_int_t)mr_target_regions(target)) : json_null(), "engine",
+			 target ? json_boolean(mr_target_engine(target)) : json_null());
 	if (!info || report_take_look(report, facts, python))
 		return -1;
 	return json_object_set_new(report, "info", info);

@@ -67,5 +67,6 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 			return r;
 	}
 	d->answer->ended = true;
+	stage_engine_note(d->target, d->head.engine != 0);
 	return block_answer(d->target, &d->region, d->request, &d->head, d->answer, err);
 }

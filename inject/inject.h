@@ -99,7 +99,7 @@ struct mr_target;
 int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err);
 
 /*
- * Opens a process for mr_run: holds a pidfd, reads its maps, finds its interpreter. Stops nothing.
+ * Opens a process for mr_run: reads its maps, finds its interpreter. Stops nothing.
  * Errors: NO_PROCESS, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
  */
 int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err);
@@ -109,6 +109,9 @@ const struct mr_python *mr_target_python(const struct mr_target *target);
 
 /* What of ours the process holds, for `info`: idle regions. Returns the count. */
 size_t mr_target_regions(struct mr_target *target);
+
+/* Whether it holds the engine, as the last mr-attach noted in its memory. */
+bool mr_target_engine(struct mr_target *target);
 
 /* What the main thread is doing, in words, from /proc alone ("waiting in select", "running"). */
 void mr_target_doing(struct mr_target *target, char *ret, size_t size);

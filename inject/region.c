@@ -47,12 +47,12 @@ enum region_state region_state(struct mr_target *target, struct region *region)
 		return REGION_EMPTY;
 	if (block.magic != REQUEST_MAGIC)
 		return REGION_BUSY;
+	region->thread = (pid_t)block.thread;
+	region->sent = block.sent;
 	if (block.phase == PHASE_CLAIMED || block.phase == PHASE_RUNNING)	/* in a copy by fork: here for ever */
 		return block.pid == (uint32_t)target->facts.ns_pid ? REGION_RUNNING : REGION_BUSY;
 	if (block.inside || block.spawned)
 		return REGION_BUSY;
-	region->thread = (pid_t)block.thread;
-	region->sent = block.sent;
 	if (block.sent != block.arrived)
 		return REGION_DOUBT;
 	if (block.queued)

@@ -15,7 +15,8 @@
 #define TRAILER_MAGIC UINT64_C(0x006567617473726d) /* "mrstage" */
 
 struct trailer {
-	uint64_t magic, size;
+	uint64_t engine;	/* the one word that changes: see stage_engine() */
+	uint64_t spare, magic, size;
 };
 
 static size_t stage_size(void)
@@ -25,7 +26,7 @@ static size_t stage_size(void)
 
 static void stage_bytes(uint8_t *ret)
 {
-	struct trailer trailer = { TRAILER_MAGIC, stage_size() };
+	struct trailer trailer = { 0, 0, TRAILER_MAGIC, stage_size() };
 
 	memset(ret, 0, stage_size());
 	memcpy(ret, payload_stage, (size_t)(payload_stage_end - payload_stage));
@@ -43,7 +44,7 @@ static bool hole_find(const uint8_t *page, const uint8_t *wanted, size_t size, s
 		memcpy(&trailer, page + end - sizeof(trailer), sizeof(trailer));
 		if (trailer.magic != TRAILER_MAGIC || trailer.size > end || trailer.size < sizeof(trailer))
 			break;
-		if (trailer.size == size && memcmp(page + end - size, wanted, size) == 0) {
+		if (trailer.size == size && memcmp(page + end - size, wanted, size - sizeof(trailer)) == 0) {
 			*ret = end - size;
 			*there = true;
 			return true;
@@ -73,7 +74,8 @@ static int write_and_check(struct mr_target *target, const struct thread *holder
 	return memcmp(back, bytes, size) == 0 ? 0 : -1;
 }
 
-static bool place_in(struct mr_target *target, const struct thread *holder, const struct mr_map *map)
+/* With `look`, nothing is written: only finds one that is there. */
+static bool place_in(struct mr_target *target, const struct thread *holder, const struct mr_map *map, bool look)
 {
 	uint8_t page[HOLE_PAGE], bytes[2048];
 	uint64_t at = map->end - HOLE_PAGE;
@@ -86,22 +88,32 @@ static bool place_in(struct mr_target *target, const struct thread *holder, cons
 	if (memory_read(&target->memory, at, page, sizeof(page)) < 0 ||
 	    !hole_find(page, bytes, size, &offset, &there))
 		return false;
-	if (!there && write_and_check(target, holder, at + offset, bytes, size) < 0)
+	if (!there && (look || write_and_check(target, holder, at + offset, bytes, size) < 0))
 		return false;
 	target->stage = at + offset;
 	return true;
 }
 
 /* The vdso, which every process has to itself; else the zero padding behind the code of any file. */
-int stage_place(struct mr_target *target, const struct thread *holder, struct mr_error *err)
+static bool place_anywhere(struct mr_target *target, const struct thread *holder, bool look)
 {
 	for (size_t i = 0; !target->stage && i < target->maps.count; i++)
 		if (map_path_is(&target->maps.map[i], "[vdso]"))
-			(void)place_in(target, holder, &target->maps.map[i]);
+			(void)place_in(target, holder, &target->maps.map[i], look);
 	for (size_t i = 0; !target->stage && i < target->maps.count; i++)
 		if (target->maps.map[i].inode)
-			(void)place_in(target, holder, &target->maps.map[i]);
-	if (target->stage)
+			(void)place_in(target, holder, &target->maps.map[i], look);
+	return target->stage != 0;
+}
+
+bool mr_target_engine(struct mr_target *target)
+{
+	return place_anywhere(target, NULL, true) && stage_engine(target);
+}
+
+int stage_place(struct mr_target *target, const struct thread *holder, struct mr_error *err)
+{
+	if (place_anywhere(target, holder, false))
 		return 0;
 	if (!holder)
 		return -(int)MR_E_NO_SAFE_POINT;
@@ -115,6 +127,26 @@ bool stage_there(const struct mr_target *target)
 
 	return target->stage && size <= sizeof(bytes) &&
 	       memory_read(&target->memory, target->stage, bytes, size) == 0 && memcmp(bytes, payload_stage, size) == 0;
+}
+
+static uint64_t note_at(const struct mr_target *target)
+{
+	return target->stage + stage_size() - sizeof(struct trailer) + offsetof(struct trailer, engine);
+}
+
+bool stage_engine(struct mr_target *target)
+{
+	uint64_t note = 0;
+
+	return target->stage && memory_read(&target->memory, note_at(target), &note, sizeof(note)) == 0 && note;
+}
+
+void stage_engine_note(struct mr_target *target, bool engine)
+{
+	uint64_t note = engine;
+
+	if (target->stage && stage_engine(target) != engine)
+		(void)memory_force(&target->memory, note_at(target), &note, sizeof(note));
 }
 
 bool stage_holds(const struct mr_target *target, uint64_t pc)

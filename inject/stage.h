@@ -17,6 +17,13 @@ int stage_place(struct mr_target *target, const struct thread *holder, struct mr
 /* Is it there now? After an execve the process has another vdso, elsewhere. */
 bool stage_there(const struct mr_target *target);
 
+/*
+ * Whether the process holds the engine: a note beside the stage, so that it can be told from outside without running
+ * anything. Lost with the vdso at an execve, as the engine is; inherited by a fork, as the engine is.
+ */
+bool stage_engine(struct mr_target *target);
+void stage_engine_note(struct mr_target *target, bool engine);
+
 bool stage_holds(const struct mr_target *target, uint64_t pc);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util.h"
@@ -134,7 +133,6 @@ static int open_process(struct mr_target *target, struct mr_error *err)
 		r = refuse(&target->facts, err);
 	if (r < 0)
 		return r;
-	target->pidfd = (int)syscall(SYS_pidfd_open, target->pid, 0);
 	r = maps_load(target, err);
 	if (r == 0)
 		r = interpreter_find(&target->images, &target->facts, &target->python, err);
@@ -159,7 +157,6 @@ int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
 	if (!target)
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "process %d", (int)pid);
 	target->pid = pid;
-	target->pidfd = -1;
 	target->memory = (struct memory){ pid, -1 };
 	target->images.memory = (struct memory){ pid, -1 };
 	r = open_process(target, err);
@@ -179,8 +176,6 @@ void mr_target_close(struct mr_target *target)
 		return;
 	maps_drop(target);
 	memory_close(&target->memory);
-	if (target->pidfd >= 0)
-		(void)close(target->pidfd);
 	free(target);
 }
 

@@ -16,7 +16,6 @@
 
 struct mr_target {
 	pid_t pid;
-	int pidfd;
 	struct mr_facts facts;
 	char *maps_text;
 	struct mr_maps maps;

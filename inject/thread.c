@@ -76,6 +76,8 @@ static int state_read(struct thread *thread, struct mr_error *err)
 	    ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(thread->mask), &thread->mask) < 0)
 		return mr_fail(err, errno == ESRCH ? MR_E_ENDED : MR_E_BUG, errno, "reading the registers of thread %d",
 			       (int)thread->tid);
+	if (!cpu_is_64bit(&thread->regs))
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d runs 32-bit code", (int)thread->tid);
 	cpu_call(&thread->regs, &thread->call);
 	return 0;
 }

@@ -13,7 +13,7 @@ runs in a process that is not ours, at a moment nobody chose, so it keeps these 
 """
 import sys
 
-INPUT, PACKAGE, ANSWER, ANSWER_LEN, ANSWER_FULL, INTERRUPT, SIGMASK = 64, 80, 96, 112, 120, 128, 136
+INPUT, PACKAGE, ANSWER, ANSWER_LEN, ANSWER_FULL, INTERRUPT, SIGMASK, ENGINE = 64, 80, 96, 112, 120, 128, 136, 144
 OURS = '<mr-attach'                          # what the file names of our own code begin with
 ONLY_AST = 0x400                             # PyCF_ONLY_AST
 JSON_ESCAPES = {'\\': '\\\\', '"': '\\"', '\n': '\\n', '\t': '\\t', '\r': '\\r'}
@@ -382,6 +382,7 @@ def write(answer):
         data = json_text(dict(shorten(answer, 32), modules=[], excluded_stale=[], history=None, notes=[note])).encode('ascii')
     if len(data) > room:
         data = b''
+    view[ENGINE:ENGINE + 8] = int('_mr_attach' in sys.modules).to_bytes(8, 'little')
     start = word(ANSWER)
     view[start:start + len(data)] = data
     view[ANSWER_FULL:ANSWER_FULL + 8] = full.to_bytes(8, 'little')

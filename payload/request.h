@@ -28,7 +28,7 @@
 #define BLOCK_INSIDE	44
 #define BLOCK_SPAWNED	52
 #define BLOCK_XSTATE_SIZE 56
-#define BLOCK_LEAVE	232
+#define BLOCK_LEAVE	240
 #define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
 #define XSTATE_MAX	16384
 
@@ -124,6 +124,7 @@ struct request_block {
 	uint64_t answer_len, answer_full;
 	uint64_t interrupt;	/* the work time-out has passed */
 	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
+	uint64_t engine;	/* written by boot.py at its end: the engine is loaded in the process */
 	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */
 	uint64_t name_off;	/* the NUL-terminated name in sys by which it finds the view: one for each region */
 	uint64_t run_result;	/* what that returned */
@@ -143,6 +144,7 @@ _Static_assert(offsetof(struct stage_frame, home) == FRAME_HOME, "frame");
 _Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads it at 64");
 _Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
 _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
+_Static_assert(offsetof(struct request_block, engine) == 144, "boot.py writes it at 144");
 _Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
 _Static_assert(offsetof(struct request_block, inside) == BLOCK_INSIDE, "the assembly");
 _Static_assert(offsetof(struct request_block, spawned) == BLOCK_SPAWNED, "the assembly");

@@ -82,6 +82,12 @@ const struct mr_python *mr_target_python(const struct mr_target *target)
 	return &target->python;
 }
 
+bool mr_target_engine(struct mr_target *target)
+{
+	(void)target;
+	return false;
+}
+
 size_t mr_target_regions(struct mr_target *target)
 {
 	(void)target;
