@@ -172,6 +172,44 @@ static int runner_wait(struct delivery *d, struct region *all, struct mr_error *
 	return 0;
 }
 
+/* Gone: what ran here, ran in the thread that is held, or in one that has ended. */
+static bool nobody_inside(struct delivery *d)
+{
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	if (delivery_read(d, &ignored) < 0)
+		return true;
+	if (d->head.magic != REQUEST_MAGIC)
+		return true;
+	return !d->head.inside && !d->head.queued && !d->head.spawned && d->head.sent == d->head.arrived;
+}
+
+/* Takes out what can be taken out, as much as one visit can. Returns how many regions. */
+static size_t unmap(struct delivery *d, uint64_t limit_ns)
+{
+	struct mr_error ignored = MR_ERROR_INIT;
+	struct stage_call *calls = d->visit.frame.frame.calls;
+	struct region all[REGION_SLOTS];
+	bool own = d->mapped && nobody_inside(d);
+	size_t n = 0;
+
+	if (target_refresh(d->target, &ignored) < 0 || regions_look(d->target, all) == (own || !d->mapped ? 0 : 1) ||
+	    visit_any(d, limit_ns, &ignored) < 0)
+		return 0;
+	visit_frame(&d->visit);
+	own = own && nobody_inside(d);
+	if (own)
+		n = region_unmap_calls(&d->region, calls);
+	n += stale_calls(d, all, calls + n, STAGE_CALLS - n);
+	if (n == 0 || visit_redirect(&d->visit, &ignored) < 0) {
+		visit_end(&d->visit);
+		return 0;
+	}
+	if (own && watch(d, &d->region, false, limit_ns))
+		d->mapped = false;
+	return n;
+}
+
 static int region_get(struct delivery *d, struct mr_error *err)
 {
 	struct region all[REGION_SLOTS];
@@ -184,8 +222,11 @@ static int region_get(struct delivery *d, struct mr_error *err)
 	r = runner_wait(d, all, err);
 	if (r < 0)
 		return r;
-	if (!region_choose(all, block_size(d->request), &d->region))
+	if (!region_choose(all, block_size(d->request), &d->region)) {
+		if (unmap(d, d->start_limit_ns) > 0)
+			return 1;
 		return mr_fail(err, MR_E_BUSY, 0, "all %d places are taken by requests that have not ended", REGION_SLOTS);
+	}
 	if (d->region.state == REGION_FREE)
 		return region_map(d, all, err);
 	d->mapped = true;
@@ -203,44 +244,6 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;
 }
 
-/* Gone: what ran here, ran in the thread that is held, or in one that has ended. */
-static bool nobody_inside(struct delivery *d)
-{
-	struct mr_error ignored = MR_ERROR_INIT;
-
-	if (delivery_read(d, &ignored) < 0)
-		return true;
-	if (d->head.magic != REQUEST_MAGIC)
-		return true;
-	return !d->head.inside && !d->head.queued && !d->head.spawned && d->head.sent == d->head.arrived;
-}
-
-/* Takes out what can be taken out. Returns whether there may be more to do. */
-static bool unmap(struct delivery *d, uint64_t limit_ns)
-{
-	struct mr_error ignored = MR_ERROR_INIT;
-	struct stage_call *calls = d->visit.frame.frame.calls;
-	struct region all[REGION_SLOTS];
-	bool own = d->mapped && nobody_inside(d);
-	size_t n = 0;
-
-	if (target_refresh(d->target, &ignored) < 0 || regions_look(d->target, all) == (own || !d->mapped ? 0 : 1) ||
-	    visit_any(d, limit_ns, &ignored) < 0)
-		return false;
-	visit_frame(&d->visit);
-	own = own && nobody_inside(d);
-	if (own)
-		n = region_unmap_calls(&d->region, calls);
-	n += stale_calls(d, all, calls + n, STAGE_CALLS - n);
-	if (n == 0 || visit_redirect(&d->visit, &ignored) < 0) {
-		visit_end(&d->visit);
-		return false;
-	}
-	if (own && watch(d, &d->region, false, limit_ns))
-		d->mapped = false;
-	return n == STAGE_CALLS;
-}
-
 void delivery_cleanup(struct delivery *d)
 {
 	uint64_t limit = now_ns() + NS_PER_S / 4;
@@ -248,7 +251,7 @@ void delivery_cleanup(struct delivery *d)
 	visit_end(&d->visit);
 	for (int i = 0; i < CLEANUP_TRIES && !nobody_inside(d); i++)
 		sleep_ns(i < 20 ? 50000 : 5 * NS_PER_MS);
-	while (unmap(d, limit))
+	while (unmap(d, limit) == STAGE_CALLS)
 		;
 	d->answer->leftover = d->mapped;
 }
