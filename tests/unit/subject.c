@@ -43,7 +43,6 @@ bool test_until(_Atomic int *word, int wanted, uint64_t limit_ms)
 
 void subject_start_with(struct subject *subject, subject_body *before, subject_body *body)
 {
-	*subject = (struct subject){ .target = { .pidfd = -1 } };
 	subject->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cr_assert_neq(subject->shared, MAP_FAILED);
 	subject->shared->wait_ms = 300;
