@@ -34,7 +34,7 @@ static void look(void)
 static void setup(void)
 {
 	err = (struct mr_error)MR_ERROR_INIT;
-	target = (struct mr_target){ .pid = getpid(), .pidfd = -1, .memory = { getpid(), -1 } };
+	target = (struct mr_target){ .pid = getpid(), .memory = { getpid(), -1 } };
 	cr_assert_eq(mr_look(getpid(), &target.facts, &err), 0);
 	look();
 }
