@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "util.h"
+#include "hint.h"
 
 #define TRACER_PATIENCE_MS 100
 #define TRACER_STEP_MS 2
@@ -133,41 +134,6 @@ int preflight_decide(const struct preflight *facts, struct mr_error *err)
 	return 0;
 }
 
-/* Appends a word as a shell would need it. Returns false when there is no room. */
-static bool append_word(char *line, size_t size, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_+=:,./-";
-	bool quote = !word[0] || strspn(word, plain) != strlen(word);
-	size_t used = strlen(line);
-	int length;
-
-	if (strchr(word, '\''))
-		return false;
-	length = snprintf(line + used, size - used, quote ? "%s'%s'" : "%s%s", used ? " " : "", word);
-	if (length >= 0 && (size_t)length < size - used)
-		return true;
-	line[used] = '\0';
-	return false;
-}
-
-/* The command as it would be typed again for this pid; code is not repeated. */
-static void spell_retry(const struct options *options, pid_t pid, char *ret, size_t size)
-{
-	const struct words *operands = &options->operands;
-	bool all = !options->command->code;
-	char number[24];
-
-	ret[0] = '\0';
-	(void)snprintf(number, sizeof(number), "%ld", (long)pid);
-	(void)append_word(ret, size, options->program);
-	(void)append_word(ret, size, number);
-	(void)append_word(ret, size, options->command->name);
-	for (size_t i = 0; all && i < operands->count; i++)
-		all = append_word(ret, size - 4, operands->word[i]);
-	if (!all)
-		(void)append_word(ret, size, "...");
-}
-
 static void wait_ms(long ms)
 {
 	struct timespec ts = { 0, ms * 1000000 };
@@ -193,6 +159,6 @@ int preflight_run(const struct options *options, pid_t pid, struct preflight *re
 	if (ret->target.attach_errno && mr_look(getpid(), &ret->self, &own))
 		return mr_fail(err, MR_E_BUG, own.sys, "/proc is not mounted, or belongs to another pid namespace");
 	ret->sudo = !access("/usr/bin/sudo", X_OK);
-	spell_retry(options, pid, ret->retry, sizeof(ret->retry));
+	hint_retry(options, pid, ret->retry, sizeof(ret->retry));
 	return preflight_decide(ret, err);
 }

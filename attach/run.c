@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "hint.h"
 #include "human.h"
 #include "info.h"
 #include "preflight.h"
@@ -156,6 +157,14 @@ static int run_command(const struct run *run, const struct selected *process, st
 	return r;
 }
 
+/* The hints of the table of errors do not know the process. */
+static void complete_own_hints(const struct run *run, pid_t pid, json_t *report)
+{
+	if (hint_complete(json_object_get(report, "error"), run->options, pid, false) ||
+	    hint_complete(json_object_get(json_object_get(report, "info"), "attach"), run->options, pid, false))
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+}
+
 void run_process(const struct run *run, const struct selected *process, struct outcome *ret)
 {
 	struct mr_error err = MR_ERROR_INIT;
@@ -175,10 +184,13 @@ void run_process(const struct run *run, const struct selected *process, struct o
 		skip(run, process, &err, ret);
 		return;
 	}
+	if (hint_complete(json_object_get(ret->report, "error"), run->options, process->pid, true))
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 	ret->status = r ? mr_code_status(err.code) : report_status(ret->report);
 	if (err.code == MR_E_CANCELLED)
 		ret->status += signals_caught();
 	if (r && (report_take_error(ret->report, &err) ||
 		  json_object_set_new(ret->report, "status", json_integer(ret->status))))
 		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+	complete_own_hints(run, process->pid, ret->report);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * May we attach, on machines and to processes that are made up. Needs attach/preflight.o, inject/{error,look,proc,
+ * May we attach, on machines and to processes that are made up. Needs attach/{preflight,hint,text,commands}.o, inject/{error,look,proc,
  * proc_read,maps,cursor}.o.
  */
 #include <criterion/criterion.h>

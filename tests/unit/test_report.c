@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../attach/answer.h"
+#include "../../attach/hint.h"
 #include "../../attach/report.h"
 
 static json_t *take(const char *text)
@@ -174,4 +175,40 @@ Test(report, bytes_are_lone_escapes)
 	expect_json("\\uDBF7\\uDCFF", "{\"a\":\"\\\\uDBF7\\\\uDCFF\"}");	/* only spelled out */
 	expect_json("\\\xf4\x8d\xb3\xbf\n", "{\"a\":\"\\\\\\uDCFF\\n\"}");
 	expect_json("\xc3\xa9", "{\"a\":\"\\u00E9\"}");
+}
+
+static void expect_hint(const char *error, bool answer, const char *wanted)
+{
+	const char *operands[] = { "shop.cart", "a b" };
+	struct options options = { .program = "mr-attach", .command = command_find("reload"), .operands = { operands, 2 } };
+	json_t *object = json_loads(error, 0, NULL);
+	const char *hint;
+
+	cr_assert_eq(hint_complete(object, &options, 42, answer), 0);
+	hint = json_string_value(json_object_get(object, "hint"));
+	cr_expect_str_eq(hint ? hint : "none", wanted);
+	json_decref(object);
+}
+
+Test(hint, can_be_typed_as_it_stands)
+{
+	expect_hint("{\"hint\":\"mr-attach PID list shows it\"}", true, "mr-attach 42 list shows it");
+	expect_hint("{\"hint\":\"reload a takes the others\"}", true, "mr-attach 42 reload a takes the others");
+	expect_hint("{\"hint\":\"--keep X leaves it; reload-stale\"}", true,
+		    "mr-attach 42 reload shop.cart 'a b' --keep X leaves it; mr-attach 42 reload-stale");
+	expect_hint("{\"hint\":\"reloading helps; PIDS, _PID\"}", true, "reloading helps; PIDS, _PID");
+	expect_hint("{\"hint\":\"list the candidates; kill -CONT PID\"}", false, "list the candidates; kill -CONT 42");
+	expect_hint("{\"hint\":null}", true, "none");
+}
+
+Test(hint, what_needs_a_restart)
+{
+	const char *restart = "this change needs a restart of the process";
+
+	expect_hint("{\"code\":\"refused\",\"message\":\"members of an enum changed\"}", true, restart);
+	expect_hint("{\"code\":\"refused\",\"message\":\"__slots__ of a class\"}", true, restart);
+	expect_hint("{\"code\":\"refused\",\"message\":\"the bases changed\"}", true, restart);
+	expect_hint("{\"code\":\"refused\",\"message\":\"the bases changed; --reinit C\"}", true, "none");
+	expect_hint("{\"code\":\"refused\",\"message\":\"the bases changed\",\"hint\":\"x\"}", true, "x");
+	expect_hint("{\"code\":\"exception\",\"message\":\"enum\"}", true, "none");
 }
