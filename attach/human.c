@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "report.h"
 #include "util.h"
 
 const char *human_string(const json_t *object, const char *key)
@@ -145,15 +146,12 @@ static void print_history(struct terminal *terminal, const json_t *report)
 /* A failed reload puts everything back; what could not be is told by a note. */
 static const char *failure_words(const json_t *report)
 {
-	const json_t *note;
-	size_t i;
-
-	json_array_foreach(json_object_get(report, "notes"), i, note) {
-		if (!strncmp(json_string_value(note), "could not be put back", strlen("could not be put back")))
-			return "failed, and not everything could be put back";
-	}
+	if (report_lost(report))
+		return "failed, and not everything could be put back";
 	if (!json_array_size(json_object_get(report, "modules")))
 		return "failed, and nothing was changed";
+	if (report_interrupted(report))
+		return "interrupted, and everything is as it was before";
 	return "failed, and everything is as it was before";
 }
 
@@ -209,7 +207,7 @@ void human_print(struct terminal *terminal, const struct options *options, const
 		return;
 	default: break;
 	}
-	if (status && (status != 1 || !options->command->reloads))
+	if (status && !(options->command->reloads && (status == 1 || report_interrupted(report))))
 		return;	/* the error says it all */
 	switch (options->command->id) {
 	case COMMAND_TRACK: print_tracked(terminal, report); return;

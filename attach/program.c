@@ -18,9 +18,11 @@
 
 #define STATUS_DIFFER 8
 
-/* What became of the processes so far. */
+/* What became of the processes so far. One at most is interrupted: the last one. */
 struct tally {
-	size_t done, begun, reported;
+	size_t done, failed, reported;
+	enum work last;
+	pid_t last_pid;
 	int status;
 };
 
@@ -33,10 +35,12 @@ static int complain(struct terminal *terminal, const struct mr_error *error)
 	return mr_code_status(error->code);
 }
 
-static void tally_add(struct tally *tally, const struct outcome *outcome)
+static void tally_add(struct tally *tally, const struct outcome *outcome, pid_t pid)
 {
 	tally->done += outcome->work == WORK_DONE;
-	tally->begun += outcome->work == WORK_BEGUN;
+	tally->failed += outcome->work == WORK_FAILED;
+	tally->last = outcome->work;
+	tally->last_pid = pid;
 	if (outcome->skipped)
 		return;
 	if (!tally->reported++)
@@ -90,26 +94,50 @@ static void run_all(const struct run *run, const struct selection *selection, st
 		run_process(run, &selection->process[i], &outcome);
 		terminal_progress_end(run->terminal);
 		print_outcome(run, &outcome, selection->count > 1);
-		tally_add(tally, &outcome);
+		tally_add(tally, &outcome, selection->process[i].pid);
 		json_decref(outcome.report);
 	}
 }
 
-/* The last line after a signal: was the work done, and where? */
-static int end_by_signal(struct terminal *terminal, const struct tally *tally, size_t count)
+/* What came of the work in one process, as the last line after a signal has it. */
+static const char *work_words(enum work work, const struct command *command)
 {
-	int number = signals_caught();
-	const char *name = sigabbrev_np(number), *unsure = "";
+	bool changes = command->reloads;
 
-	if (tally->begun)
-		unsure = "; in one it had begun, and was not seen to end";
+	switch (work) {
+	case WORK_DONE: return "all of the work was done";
+	case WORK_BEGUN: return "the work had begun, and was not seen to end";
+	case WORK_LOST: return "it was interrupted, and not everything could be put back";
+	case WORK_INTERRUPTED:
+		return command->code ? "the code was interrupted; what it did stays" :
+		       changes	     ? "it was interrupted and put back" :
+				       "it was interrupted";
+	case WORK_FAILED: return changes ? "it had failed before, and was put back" : "it had failed before";
+	default: return "nothing was done";
+	}
+}
+
+/* The last line after a signal: was the work done, and where? */
+static int end_by_signal(const struct run *run, const struct tally *tally, size_t count)
+{
+	const struct command *command = run->options->command;
+	int number = signals_caught();
+	const char *name = sigabbrev_np(number);
+	bool odd = tally->last == WORK_BEGUN || tally->last == WORK_LOST || tally->last == WORK_INTERRUPTED;
+	char failed[64] = "", last[160] = "";
+
+	name = name ? name : "?";
+	if (tally->failed)
+		(void)snprintf(failed, sizeof(failed), ", it failed in %zu", tally->failed);
+	if (odd)
+		(void)snprintf(last, sizeof(last), "; pid %ld: %s", (long)tally->last_pid,
+			       work_words(tally->last, command));
 	if (count > 1)
-		terminal_say(terminal, "ended by SIG%s: the work was done in %zu of %zu processes%s, nothing in the others",
-			     name ? name : "?", tally->done, count, unsure);
+		terminal_say(run->terminal, "ended by SIG%s: the work was done in %zu of %zu processes%s%s%s", name,
+			     tally->done, count, failed, last,
+			     tally->done + tally->failed + odd < count ? "; nothing in the others" : "");
 	else
-		terminal_say(terminal, "ended by SIG%s: %s", name ? name : "?",
-			     tally->done ? "all of the work was done" :
-			     tally->begun ? "the work had begun, and was not seen to end" : "nothing was done");
+		terminal_say(run->terminal, "ended by SIG%s: %s", name, work_words(tally->last, command));
 	return 128 + number;
 }
 
@@ -124,7 +152,7 @@ static int run_selection(const struct run *run, struct mr_error *err)
 		run_all(run, &selection, &tally);
 	selection_free(&selection);
 	if (signals_caught())
-		return end_by_signal(run->terminal, &tally, count);
+		return end_by_signal(run, &tally, count);
 	if (!r && !tally.reported)
 		r = mr_fail(err, MR_E_NO_PROCESS, 0, "none of the %zu processes is a Python that can be attached to",
 			    count);
@@ -143,7 +171,7 @@ static int run_command(const struct options *options, struct terminal *terminal)
 		r = request_build(options, &source, &input, &run.input_size, &err);
 	source_free(&source);
 	if (r && signals_caught())
-		return end_by_signal(terminal, &(struct tally){ 0 }, 1);
+		return end_by_signal(&run, &(struct tally){ 0 }, 1);
 	if (r)
 		return complain(terminal, &err);
 	run.input = input;

@@ -108,6 +108,26 @@ int report_status(const json_t *report)
 	return (int)json_integer_value(json_object_get(report, "status"));
 }
 
+bool report_interrupted(const json_t *report)
+{
+	const char *code = json_string_value(json_object_get(json_object_get(report, "error"), "code"));
+
+	return code && !strcmp(code, "interrupted");
+}
+
+bool report_lost(const json_t *report)
+{
+	static const char lost[] = "could not be put back";
+	const json_t *note;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "notes"), i, note) {
+		if (json_is_string(note) && !strncmp(json_string_value(note), lost, strlen(lost)))
+			return true;
+	}
+	return false;
+}
+
 static bool is_byte_escape(const char *at)
 {
 	unsigned int low;

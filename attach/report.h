@@ -27,6 +27,10 @@ char *report_sentence(const struct mr_error *error);
 const char *report_hint(const struct mr_error *error);
 
 int report_status(const json_t *report);
+/* The work ended because it was interrupted, by the timeout or by a signal to us. */
+bool report_interrupted(const json_t *report);
+/* A reload failed, and not everything could be put back. */
+bool report_lost(const json_t *report);
 
 /* One line of JSON (without the newline) as scripts get it. NULL when out of memory. Freed with free(). */
 char *report_json(const json_t *report);

@@ -67,6 +67,17 @@ static int take_answer(json_t *report, const struct mr_answer *answer, int resul
 	return result;
 }
 
+static enum work work_of(const struct mr_answer *answer, const json_t *report, int result)
+{
+	if (!answer->ended || result)
+		return answer->started || answer->ended ? WORK_BEGUN : WORK_NONE;
+	if (!report_status(report))
+		return WORK_DONE;
+	if (report_lost(report))
+		return WORK_LOST;
+	return report_interrupted(report) ? WORK_INTERRUPTED : WORK_FAILED;
+}
+
 static int run_request(const struct run *run, pid_t pid, struct mr_target *target, struct outcome *ret,
 		       struct mr_error *err)
 {
@@ -88,8 +99,9 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 	int r = mr_run(target, &request, &answer, err);
 
 	terminal_progress_end(run->terminal);
-	ret->work = answer.ended ? WORK_DONE : answer.started ? WORK_BEGUN : WORK_NONE;
-	return take_answer(ret->report, &answer, r, err);
+	r = take_answer(ret->report, &answer, r, err);
+	ret->work = work_of(&answer, ret->report, r);
+	return r;
 }
 
 /* What a selector found by the way, and is nothing for us. */
@@ -189,8 +201,10 @@ void run_process(const struct run *run, const struct selected *process, struct o
 	ret->status = r ? mr_code_status(err.code) : report_status(ret->report);
 	if (err.code == MR_E_CANCELLED)
 		ret->status += signals_caught();
-	if (r && (report_take_error(ret->report, &err) ||
-		  json_object_set_new(ret->report, "status", json_integer(ret->status))))
+	else if (ret->work == WORK_INTERRUPTED && signals_caught())	/* by us, not by the timeout */
+		ret->status = mr_code_status(MR_E_CANCELLED) + signals_caught();
+	if ((r && report_take_error(ret->report, &err)) ||
+	    json_object_set_new(ret->report, "status", json_integer(ret->status)))
 		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 	complete_own_hints(run, process->pid, ret->report);
 }

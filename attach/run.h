@@ -18,12 +18,16 @@ struct run {
 	size_t input_size;
 };
 
-enum work { WORK_NONE, WORK_BEGUN, WORK_DONE };
+/*
+ * What came of the work there: begun is what began and was not seen to end; failed is what said no; lost is what was
+ * interrupted, or failed, and could not be put back in all.
+ */
+enum work { WORK_NONE, WORK_BEGUN, WORK_INTERRUPTED, WORK_FAILED, WORK_LOST, WORK_DONE };
 
 struct outcome {
 	json_t *report;		/* NULL when the process was skipped, or out of memory */
 	bool skipped;		/* a selector found it, and it is not Python */
-	enum work work;		/* what came of it there: begun is what began and was not seen to end */
+	enum work work;
 	int status;
 };
 

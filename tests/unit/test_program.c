@@ -277,9 +277,9 @@ Test(program, answers_that_are_none)
 	cr_expect_eq(run("PID", "list"), 70);
 }
 
-Test(program, ended_by_signal)
+/* A command that is sent SIGTERM while its work goes on. What it says goes to err. */
+static void expect_ended(int argc, const char **argv, const char *last_line)
 {
-	const char *argv[] = { "mr-attach", sleeper_pid, "list", NULL };
 	int err_pipe[2], status;
 	pid_t pid;
 
@@ -287,7 +287,7 @@ Test(program, ended_by_signal)
 	cr_assert_eq(pipe2(err_pipe, O_CLOEXEC), 0);
 	pid = fork();
 	if (!pid)
-		child(3, argv, "/dev/null", err_pipe[1], err_pipe[1]);
+		child(argc, argv, "/dev/null", err_pipe[1], err_pipe[1]);
 	(void)close(err_pipe[1]);
 	(void)usleep(300000);
 	(void)kill(pid, SIGTERM);
@@ -295,7 +295,44 @@ Test(program, ended_by_signal)
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
 	cr_expect(WIFEXITED(status));
 	cr_expect_eq(WEXITSTATUS(status), 128 + SIGTERM);
-	cr_expect(strstr(err, "mr-attach: ended by SIGTERM: nothing was done\n"));
+	cr_expect(strstr(err, last_line), "%s", err);
+}
+
+static void expect_one_ended(const char *command, const char *last_line)
+{
+	const char *argv[] = { "mr-attach", sleeper_pid, command, "1", NULL };
+
+	expect_ended(strcmp(command, "exec") ? 3 : 4, argv, last_line);
+}
+
+Test(program, ended_by_signal)
+{
+	expect_one_ended("list", "mr-attach: ended by SIGTERM: nothing was done\n");
+	(void)setenv("MR_FAKE_STARTED", "1", 1);
+	expect_one_ended("list", "mr-attach: ended by SIGTERM: the work had begun, and was not seen to end\n");
+}
+
+Test(program, ended_by_signal_in_the_midst)
+{
+	const char *interrupted = "{\"status\":7,\"error\":{\"code\":\"interrupted\",\"message\":\"x\"}}";
+	const char *several[] = { "mr-attach", "2147483646", sleeper_pid, "exec", "1", NULL };
+	char last[160];
+
+	(void)setenv("MR_FAKE_ENDS", "1", 1);
+	answer(interrupted);
+	expect_one_ended("exec", "ended by SIGTERM: the code was interrupted; what it did stays\n");
+	answer(interrupted);
+	expect_one_ended("reload-stale", "ended by SIGTERM: it was interrupted and put back\n");
+	answer("{\"status\":7,\"notes\":[\"could not be put back: a\"],\"error\":{\"code\":\"interrupted\"}}");
+	expect_one_ended("undo", "ended by SIGTERM: it was interrupted, and not everything could be put back\n");
+	answer("{\"status\":1,\"error\":{\"code\":\"refused\"}}");
+	expect_one_ended("reload-stale", "ended by SIGTERM: it had failed before, and was put back\n");
+	answer("{\"status\":0}");
+	expect_one_ended("exec", "ended by SIGTERM: all of the work was done\n");
+	answer(interrupted);
+	(void)snprintf(last, sizeof(last), "the work was done in 0 of 2 processes; pid %s: the code was interrupted; "
+					   "what it did stays; nothing in the others\n", sleeper_pid);
+	expect_ended(5, several, last);
 }
 
 Test(program, help_and_version)

@@ -9,8 +9,10 @@
  *	MR_FAKE_ANSWER	file whose content is the answer; "" or unset: no answer
  *	MR_FAKE_INPUT	file that gets the input of the request
  *	MR_FAKE_WAIT	seconds that mr_run() takes, with progress, until it is cancelled
+ *	MR_FAKE_ENDS	the work that is cancelled comes to its end, with the answer
  *	MR_FAKE_STARTED	what the answer says with MR_FAKE_RUN set: 1 when the work began
  *	MR_FAKE_POLICY	the process has remote debugging switched off
+ *	MR_FAKE_NO_GIL	it is a free-threaded build
  */
 #include <errno.h>
 #include <stdio.h>
@@ -62,6 +64,7 @@ int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
 	}
 	target->python = (struct mr_python){ .major = 3, .minor = 11, .micro = 7, .shared = true,
 					     .image = "/usr/lib/libpython3.11.so.1.0",
+					     .free_threaded = getenv("MR_FAKE_NO_GIL") != NULL,
 					     .remote_debug_off = getenv("MR_FAKE_POLICY") != NULL };
 	*ret = target;
 	return 0;
@@ -134,7 +137,7 @@ static int wait_for(const struct mr_request *request, struct mr_error *err)
 	for (int i = 0; seconds && i < atoi(seconds) * 20; i++) {
 		(void)nanosleep(&step, NULL);
 		if (request->cancel && *request->cancel)
-			return mr_fail(err, MR_E_CANCELLED, 0, "%s", "");
+			return getenv("MR_FAKE_ENDS") ? 0 : mr_fail(err, MR_E_CANCELLED, 0, "%s", "");
 		if (i % 20 == 19 && request->progress)
 			request->progress(request->progress_data, "waiting for a safe point");
 	}
