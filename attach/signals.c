@@ -32,6 +32,12 @@ void signals_install(void)
 	}
 	action.sa_handler = SIG_IGN;	/* a closed pipe is an error of write, status 74 */
 	(void)sigaction(SIGPIPE, &action, NULL);
+	/*
+	 * Whoever started us may have ignored SIGCHLD, and that is inherited. The kernel then keeps the notice of a
+	 * stop to itself, and a wait for the thread we hold comes back late: it would be stopped for longer.
+	 */
+	action.sa_handler = SIG_DFL;
+	(void)sigaction(SIGCHLD, &action, NULL);
 }
 
 int signals_caught(void)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../attach/program.h"
+#include "../../attach/signals.h"
 #include "fake/inject.c"
 
 #define ARGS_MAX 24
@@ -303,6 +304,19 @@ static void expect_one_ended(const char *command, const char *last_line)
 	const char *argv[] = { "mr-attach", sleeper_pid, command, "1", NULL };
 
 	expect_ended(strcmp(command, "exec") ? 3 : 4, argv, last_line);
+}
+
+Test(program, inherited_dispositions)
+{
+	struct sigaction now;
+
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	signals_install();
+	cr_assert_eq(sigaction(SIGCHLD, NULL, &now), 0);
+	cr_expect(now.sa_handler == SIG_DFL);
+	cr_assert_eq(sigaction(SIGHUP, NULL, &now), 0);
+	cr_expect(now.sa_handler == SIG_IGN);	/* nohup */
 }
 
 Test(program, ended_by_signal)
