@@ -74,12 +74,19 @@ int report_take_look(json_t *report, const struct mr_facts *facts, const struct 
 	return r;
 }
 
+/* What the place that found the error says is the whole sentence; the table's would be of something else. */
+static bool is_sentence(const struct mr_error *error)
+{
+	return (error->code == MR_E_USAGE && error->what[0]) ||
+	       (error->code == MR_E_POLICY && !strcmp(error->what, REPORT_NO_MOMENT));
+}
+
 char *report_sentence(const struct mr_error *error)
 {
 	char *ret = NULL;
 	const char *text = mr_code_text(error->code);
-	bool usage = error->code == MR_E_USAGE && error->what[0];	/* these are whole sentences already */
-	int length = asprintf(&ret, "%s%s%s%s%s", usage ? "" : text, !usage && error->what[0] ? ": " : "", error->what,
+	bool whole = is_sentence(error);
+	int length = asprintf(&ret, "%s%s%s%s%s", whole ? "" : text, !whole && error->what[0] ? ": " : "", error->what,
 			      error->sys ? ": " : "", error->sys ? strerror(error->sys) : "");
 
 	return length < 0 ? NULL : ret;

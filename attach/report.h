@@ -21,6 +21,9 @@ int report_take_look(json_t *report, const struct mr_facts *facts, const struct 
 /* Sets error and status; one that is there already stays. */
 int report_take_error(json_t *report, const struct mr_error *error);
 
+/* The policy of ours that is no policy of the process; a whole sentence. */
+#define REPORT_NO_MOMENT "a free-threaded CPython has no moment in which code can be exchanged"
+
 /* The whole sentence of an error: what is wrong, with which thing, why. Freed with free(); NULL when out of memory. */
 char *report_sentence(const struct mr_error *error);
 /* The hint for it, "" for none. */

@@ -147,6 +147,17 @@ static int run_info(pid_t pid, const struct preflight *facts, int refused, struc
 	return 0;
 }
 
+/* Nothing of ours is in the process yet, and nothing will be. */
+static int refuse_no_moment(const struct options *options, const struct mr_target *target, struct mr_error *err)
+{
+	const struct mr_python *python = mr_target_python(target);
+
+	if (!python || !python->free_threaded || !options->command->reloads || options->force)
+		return 0;
+	mr_fail(err, MR_E_POLICY, 0, REPORT_NO_MOMENT);
+	return mr_hint(err, "--force does it all the same");
+}
+
 static int run_command(const struct run *run, const struct selected *process, struct outcome *ret, struct mr_error *err)
 {
 	AUTO_TARGET struct mr_target *target = NULL;
@@ -164,6 +175,9 @@ static int run_command(const struct run *run, const struct selected *process, st
 	say_target(run, process->pid, target);
 	if (report_take_look(ret->report, mr_target_facts(target), mr_target_python(target)))
 		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	r = refuse_no_moment(run->options, target, err);
+	if (r)
+		return r;
 	r = run_request(run, process->pid, target, ret, err);
 	syslog_line(run->options, process->pid, r ? mr_code_status(err->code) : report_status(ret->report));
 	return r;

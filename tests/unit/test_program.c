@@ -306,6 +306,21 @@ static void expect_one_ended(const char *command, const char *last_line)
 	expect_ended(strcmp(command, "exec") ? 3 : 4, argv, last_line);
 }
 
+Test(program, free_threaded)
+{
+	static const char said[] = ": a free-threaded CPython has no moment in which code can be exchanged\n"
+				   "hint: --force does it all the same\n";
+
+	(void)setenv("MR_FAKE_NO_GIL", "1", 1);
+	answer("{\"status\":0}");
+	cr_expect_eq(run("PID", "reload-stale"), 4);
+	cr_expect(strstr(err, said), "%s", err);
+	cr_expect_eq(run("PID", "undo"), 4);
+	cr_expect_eq(run("PID", "reload", "a"), 4);
+	cr_expect_eq(run("PID", "stale"), 0);
+	cr_expect_eq(run("PID", "reload-stale", "--force"), 0);
+}
+
 Test(program, inherited_dispositions)
 {
 	struct sigaction now;
