@@ -183,6 +183,30 @@ static int run_command(const struct run *run, const struct selected *process, st
 	return r;
 }
 
+/* Is it a process that we run in: a shell, say, whose command line has the words that its own pgrep looks for? */
+static bool is_above_us(pid_t pid)
+{
+	struct mr_facts facts = { .ppid = getppid() };
+	struct mr_error ended = MR_ERROR_INIT;
+
+	for (pid_t above = facts.ppid; above > 1; above = facts.ppid) {
+		if (above == pid)
+			return true;
+		if (mr_look(above, &facts, &ended))
+			return false;
+	}
+	return false;
+}
+
+/* What the layer below cannot know to advise. */
+static void add_hint(pid_t pid, struct mr_error *err)
+{
+	if (err->code == MR_E_NOT_PYTHON && is_above_us(pid))
+		mr_hint(err, "mr-attach runs in it; %s", mr_code_hint(MR_E_SELF));
+	if (err->code == MR_E_BUSY && strstr(err->what, "request"))
+		mr_hint(err, "that code waits in a call of its own; mr-attach PID info shows where");
+}
+
 /* The hints of the table of errors do not know the process. */
 static void complete_own_hints(const struct run *run, pid_t pid, json_t *report)
 {
@@ -204,8 +228,7 @@ void run_process(const struct run *run, const struct selected *process, struct o
 		return;
 	}
 	r = run_command(run, process, ret, &err);
-	if (err.code == MR_E_STOPPED)
-		mr_hint(&err, "continue it with: kill -CONT %ld", (long)process->pid);
+	add_hint(process->pid, &err);
 	if (r && !process->named && is_passed_over(err.code)) {
 		skip(run, process, &err, ret);
 		return;

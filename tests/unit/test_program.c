@@ -200,6 +200,32 @@ Test(program, statuses_from_the_error_table)
 	}
 }
 
+Test(program, hints_for_a_loose_pgrep)
+{
+	char shell[24];
+
+	(void)snprintf(shell, sizeof(shell), "%ld", (long)getpid());	/* the parent of mr-attach here */
+	(void)setenv("MR_FAKE_OPEN", "not-python", 1);
+	cr_expect_eq(run(shell, "exec", "1"), 5);
+	cr_expect(strstr(err, "hint: mr-attach runs in it; pgrep -f '[g]unicorn' leaves out the command itself\n"), "%s", err);
+	cr_expect_eq(run("PID", "exec", "1"), 5);
+	cr_expect_not(strstr(err, "pgrep"));
+}
+
+Test(program, hint_of_a_busy_process)
+{
+	char hint[96];
+
+	(void)setenv("MR_FAKE_RUN", "busy", 1);
+	cr_expect_eq(run("PID", "exec", "1"), 6);
+	cr_expect(strstr(err, "hint: try again when it is done\n"), "%s", err);
+	(void)setenv("MR_FAKE_WHAT", "thread 5 still runs an earlier request", 1);
+	cr_expect_eq(run("PID", "exec", "1"), 6);
+	(void)snprintf(hint, sizeof(hint), "hint: that code waits in a call of its own; mr-attach %s info shows where\n",
+		       sleeper_pid);
+	cr_expect(strstr(err, hint), "%s", err);
+}
+
 Test(program, no_such_process)
 {
 	cr_expect_eq(run("2147483646", "info"), 3);

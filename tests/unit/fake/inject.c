@@ -6,6 +6,7 @@
  *
  *	MR_FAKE_OPEN	code that mr_target_open() fails with ("not-python")
  *	MR_FAKE_RUN	code that mr_run() fails with ("no-safe-point")
+ *	MR_FAKE_WHAT	what is said then of the thing in question
  *	MR_FAKE_ANSWER	file whose content is the answer; "" or unset: no answer
  *	MR_FAKE_INPUT	file that gets the input of the request
  *	MR_FAKE_WAIT	seconds that mr_run() takes, with progress, until it is cancelled
@@ -36,13 +37,13 @@ const char *mr_delivery_name(enum mr_delivery delivery)
 
 static int fail_as(const char *variable, struct mr_error *err)
 {
-	const char *wanted = getenv(variable);
+	const char *wanted = getenv(variable), *what = getenv("MR_FAKE_WHAT");
 
 	if (!wanted || !wanted[0])
 		return 0;
 	for (int code = 1; code < MR_CODES; code++) {
 		if (!strcmp(mr_code_name((enum mr_code)code), wanted))
-			return mr_fail(err, (enum mr_code)code, 0, "as the test wants it");
+			return mr_fail(err, (enum mr_code)code, 0, "%s", what ? what : "as the test wants it");
 	}
 	return mr_fail(err, MR_E_BUG, 0, "%s is %s", variable, wanted);
 }
