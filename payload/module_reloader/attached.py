@@ -18,6 +18,7 @@ def load(parts, whole, context, digest):
     if package is None or package.__dict__.get('digest') != digest:
         old, package = package, type(sys)(PACKAGE)
         package.__dict__.update(__path__=[], __package__=PACKAGE, digest=digest, old=old)
+        whole = whole or old is not None     # the one that it replaces stayed
         forget()
         sys.modules[PACKAGE] = package
         host = type(sys)(PACKAGE + '.host')
@@ -36,20 +37,29 @@ def load(parts, whole, context, digest):
 def adopt(package):
     """Share what a module_reloader of the program remembers, or take over what an older engine did."""
     own = sys.modules.get(PUBLIC)
-    state = getattr(own, 'state', None) if type(own) is type(sys) and own is not package else None
-    if state is not None and isinstance(getattr(state, 'STATE', None), dict) and state.STATE.get('format') == 1:
-        package.state.STATE = state.STATE
     old = package.__dict__.pop('old', None)
-    if old is not None and hasattr(old, 'state'):
-        package.state.adopt(old.state.STATE)
-        if sys.modules.get(PUBLIC) is old:
-            sys.modules[PUBLIC] = package
+    state = getattr(own, 'state', None) if type(own) is type(sys) and own not in (package, old) else None
+    if state is not None and isinstance(getattr(state, 'STATE', None), dict) and state.STATE.get('format') == 1:
+        package.state.share(state.STATE)
+    if old is None:
+        return
+    package.state.adopt(getattr(old.__dict__.get('state'), 'STATE', None))
+    if own is old:
+        sys.modules[PUBLIC] = package
+    if 'tracking' in old.__dict__:
+        package.tracking.loaded_modules.update(old.tracking.loaded_modules)
+    for number, finder in enumerate(sys.meta_path):
+        if type(finder).__module__ == PACKAGE + '.tracking':
+            sys.meta_path[number] = package.tracking.CustomImportFinder()
 
 
 def forget():
-    """Take the engine's modules out of sys.modules."""
-    for name in [name for name in list(sys.modules) if name == PACKAGE or name.startswith(PACKAGE + '.')]:
-        sys.modules.pop(name, None)
+    """Take the engine's modules out of sys.modules: {name: module}."""
+    return {name: sys.modules.pop(name, None) for name in ours()}
+
+
+def ours():
+    return [name for name in list(sys.modules) if type(name) is str and (name + '.').startswith(PACKAGE + '.')]
 
 
 def remove(package):
@@ -89,11 +99,12 @@ def run(request, context, parts, digest):
     if command == 'untrack' and not before:
         return {}
     interval = sys.getswitchinterval()
+    held = {name: sys.modules[name] for name in ours()}
     try:
         package = load(parts, command not in LOOKING, context, digest)
     except BaseException:
-        if not before:
-            forget()
+        forget()
+        sys.modules.update(held)
         raise
     failed = True
     try:

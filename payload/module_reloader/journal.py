@@ -7,7 +7,7 @@ value is no longer the one that we put is the program's, and is left alone.
 """
 from . import host
 
-ABSENT = '<absent>'                          # compared by identity; a plain text, so that another engine can read it
+ABSENT = host.sys.intern('<absent>')         # compared by identity; interned, so that it is every engine's
 
 
 def read(kind, owner, name):

@@ -5,18 +5,29 @@
     tracked   {module name: {'path', 'time', 'exact', 'source', 'filename', 'id'}}: the source that a module runs
     history   [{'id', 'at', 'uid', 'sudo_user', 'command', 'status', 'modules'}], the newest last
     journal   [{'id', 'modules', 'steps', 'tracked'}]: what the newest commands replaced, for undo
-    installed what tracking put where: {'finder': ...}
+    last      the highest id so far
 """
 LIMIT = 20                                   # commands that can be taken back
 
-STATE = {'format': 1, 'tracked': {}, 'history': [], 'journal': [], 'installed': {}, 'last': 0}
+STATE = {'format': 1, 'tracked': {}, 'history': [], 'journal': [], 'last': 0}
+EMPTY = {'tracked': dict, 'history': list, 'journal': list, 'last': int}
+
+
+def share(other):
+    """Remember in the dictionary OTHER, which belongs to an engine that goes on beside this one."""
+    global STATE
+    STATE = other
+    for key, kind in EMPTY.items():
+        if type(STATE.get(key)) is not kind:
+            STATE[key] = kind()
 
 
 def adopt(old):
-    """Take over what another engine remembered, if it is in a format that we know."""
-    if isinstance(old, dict) and old.get('format') == STATE['format']:
-        STATE.clear()
-        STATE.update(old)
+    """Take over what another engine remembered, if it is in a format that we know and we know nothing ourselves."""
+    if isinstance(old, dict) and old is not STATE and old.get('format') == STATE['format']:
+        for key, kind in EMPTY.items():
+            if type(old.get(key)) is kind and not STATE[key]:
+                STATE[key] = old[key]
 
 
 def remember(module, data, when, exact):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""The engine as such: upgrades, one at a time, its own errors, what it knows of the process, what it says."""
+import sys
+import unittest
+
+from harness import Program, command, other_engine
+
+F1, F2, F3 = ('def f(): return %d\n' % number for number in (1, 2, 3))
+NEWER = other_engine('state', lambda data: data + b'\n# newer\n')
+
+
+class Upgrade(Program):
+    def setUp(self):
+        Program.setUp(self)
+        command('untrack')
+
+    def test_a_newer_engine_goes_on(self):
+        self.write(m=F1)
+        m = self.load('m')
+        command('track')
+        self.write(m='X = 1\n' + F2)
+        self.reload()
+        old = sys.modules['module_reloader']
+        found = command('history', sent=NEWER)
+        self.assertIsNone(found['error'])
+        self.assertEqual([one['modules'] for one in found['history']], [['m']])
+        self.assertIsNot(sys.modules['module_reloader'], old)
+        self.assertEqual(sys.modules['module_reloader'].get_stale_modules(), [])
+        self.write(m='X = 1\nY = 2\n' + F3)
+        self.assertEqual(self.entry(self.reload(sent=NEWER))['baseline'], 'tracked')
+        self.assertEqual((m.X, m.Y, m.f()), (1, 2, 3))
+        for expected in ((1, False, 2), (None, False, 1)):
+            self.assertIsNone(command('undo', sent=NEWER)['error'])
+            self.assertEqual((m.__dict__.get('X'), hasattr(m, 'Y'), m.f()), expected)
+        self.write(late=F1)
+        self.load('late')
+        late = [one for one in command('list', sent=NEWER)['modules'] if one['name'] == 'late']
+        self.assertTrue(late[0]['exact'])
+        command('untrack', sent=NEWER)
+        self.assertEqual([name for name in sys.modules if 'mr_attach' in name or name == 'module_reloader'], [])
+        self.assertEqual([one for one in sys.meta_path if type(one).__name__ == 'CustomImportFinder'], [])
+
+    def test_an_engine_that_lacks_keys(self):
+        self.write(m=F1)
+        m = self.load('m')
+        self.write(m=F2)
+        self.reload()
+        del sys.modules['_mr_attach'].state.STATE['tracked']
+        self.assertIsNone(command('undo', sent=NEWER)['error'])
+        self.assertEqual(m.f(), 1)
+
+    def test_one_that_cannot_be_loaded_leaves_the_old_one(self):
+        self.write(m=F1)
+        m = self.load('m')
+        self.write(m=F2)
+        self.reload()
+        broken = other_engine('state', lambda data: b'raise ValueError\n')
+        self.assertEqual(command('history', sent=broken)['error']['code'], 'engine')
+        self.assertIsNone(command('undo')['error'])
+        self.assertEqual(m.f(), 1)
+
+
+if __name__ == '__main__':
+    unittest.main()
