@@ -12,6 +12,8 @@ DICT = host.ModuleType.__dict__['__dict__']
 INSTALLED = ('/site-packages/', '/dist-packages/')
 OWN = ('_mr_attach', 'module_reloader')
 BORN = []
+GRAIN = 0.05                                 # seconds: how far clocks of files and processes may be apart
+CLOCK_BOOTTIME, FORKED = 7, 0x40             # PF_FORKNOEXEC in the flags of a process
 
 
 class Module:
@@ -112,40 +114,55 @@ def users(everything=False):
     return [module for module in modules() if module.kind == 'source' and (everything or not module.excluded)]
 
 
-def ancestors():
-    """The start times, in clock ticks since boot, of this process and of the ancestors that it was forked from."""
-    pid, mine, found = host.posix.getpid(), None, []
+def process(pid):
+    """(program, name, whether it never called exec() itself, pid of the parent, start in ticks since boot)."""
+    with host._io.open('/proc/%d/stat' % pid, 'rb') as stream:
+        name, _, rest = stream.read().rpartition(b')')
+    try:
+        program = host.posix.readlink('/proc/%d/exe' % pid)
+    except OSError:                          # of another user: its start can be read all the same
+        program = None
+    fields = rest.split()
+    return program, name.partition(b'(')[2], int(fields[6]) & FORKED, int(fields[1]), int(fields[19])
+
+
+def oldest():
+    """(the start in ticks of the process that our modules may have been loaded in first, whether that is certain).
+
+    A worker runs modules that its master loaded before the fork. Who called exec() began with nothing; who did not
+    has them from its parent, or, when that is gone, from somebody whose place an older process has taken.
+    """
+    mine = program, name, forked, parent, start = process(host.posix.getpid())
     for _ in range(20):
-        try:
-            exe = host.posix.readlink('/proc/%d/exe' % pid)
-            with host._io.open('/proc/%d/stat' % pid, 'rb') as stream:
-                fields = stream.read().rpartition(b')')[2].split()
-        except (OSError, ValueError):
+        if not forked:
+            return start, True
+        if parent < 1:
             break
-        mine = mine or exe
-        if exe != mine:
+        program, name, forked, parent, before = process(parent)
+        if program is not None and program != mine[0] or program is None and parent < 1 and name != mine[1]:
             break
-        found.append(int(fields[19]))
-        pid = int(fields[1])
-        if pid <= 1:
-            break
-    return found
+        start = min(start, before)
+    return start, False
 
 
 def born():
     """The time before which no module of this process was loaded.
 
-    A worker runs modules that its master loaded before the fork, so the oldest ancestor that runs the same program
-    counts; ten seconds more, for clocks and for daemons whose parent is gone.
+    Both clocks that it is made of, and that of files, are coarse. Ten seconds more where a parent is gone.
     """
     if not BORN:
         try:
-            with host._io.open('/proc/stat', 'rb') as stream:
-                boot = next(int(line.split()[1]) for line in stream if line.startswith(b'btime'))
-            BORN.append(boot + min(ancestors()) / host.posix.sysconf('SC_CLK_TCK') - 10)
-        except (OSError, ValueError, StopIteration):
+            ticks, certain = oldest()
+            boot = host.time.clock_gettime(host.time.CLOCK_REALTIME) - host.time.clock_gettime(CLOCK_BOOTTIME)
+            BORN.append(boot + ticks / host.posix.sysconf('SC_CLK_TCK') - (GRAIN if certain else 10))
+        except (OSError, ValueError, IndexError):
             BORN.append(0)
     return BORN[0]
+
+
+def changed(found, when):
+    """Whether a file may have changed since WHEN: some file systems know whole seconds only."""
+    return found.st_ctime > when - (found.st_ctime_ns % 1000000000 == 0)
 
 
 def changed_since(path, when):
@@ -155,14 +172,14 @@ def changed_since(path, when):
     ctime, a renamed folder in its ctime without a change of its mtime.
     """
     try:
-        if host.posix.stat(path).st_ctime > when:
+        if changed(host.posix.stat(path), when):
             return True
         step = path
         while step not in ('', '/'):
             found = host.posix.lstat(step)
             kind = found.st_mode & 0o170000
-            if found.st_ctime > when and (kind == 0o120000 or
-                                          kind == 0o040000 and found.st_ctime_ns != found.st_mtime_ns):
+            if changed(found, when) and (kind == 0o120000 or
+                                         kind == 0o040000 and found.st_ctime_ns != found.st_mtime_ns):
                 return True
             step = step.rpartition('/')[0]
         return False

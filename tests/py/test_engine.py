@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The engine as such: upgrades, one at a time, its own errors, what it knows of the process, what it says."""
+import os
+import subprocess
 import sys
+import textwrap
+import time
 import unittest
 
 from harness import Program, command, other_engine
@@ -58,6 +62,44 @@ class Upgrade(Program):
         self.assertEqual(command('history', sent=broken)['error']['code'], 'engine')
         self.assertIsNone(command('undo')['error'])
         self.assertEqual(m.f(), 1)
+
+
+class Evidence(Program):
+    """What is known of a module without a witness that was written just before the process began."""
+
+    def program(self, text):
+        self.write(script='import os, sys, time\nsys.path[:0] = [%r, %r]\nfrom harness import command\nimport m\n'
+                   'def names(): return [one["name"] for one in command("stale")["modules"] if one["name"] == "m"]\n%s'
+                   % (self.folder, os.path.dirname(os.path.abspath(__file__)), textwrap.dedent(text)))
+        time.sleep(0.2)
+        done = subprocess.run([sys.executable, '-B', self.path('script.py')], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        self.assertEqual(done.stdout.decode(), 'fine\n')
+
+    def test_written_just_before_the_start(self):
+        self.write(m='HITS = [0]\n' + F1, n=F1)
+        self.program("""
+            import n
+            m.HITS[0] = 5
+            with open(n.__file__, "w") as out: out.write("def f(): return 2\\n")
+            answer = command("reload-stale")
+            assert answer["status"] == 0, answer
+            assert n.f() == 2 and not names(), names()
+            print("fine")
+        """)
+
+    def test_loaded_before_a_fork(self):
+        self.write(m='RATE = 1\n' + F1)
+        self.program("""
+            with open(m.__file__, "a") as out: out.write("RATE = 2\\n")
+            time.sleep(0.2)
+            if not os.fork():
+                found = names()
+                if not os.fork():
+                    os._exit(found != ["m"] or names() != ["m"])
+                os._exit(os.wait()[1] != 0)
+            print("fine" if os.wait()[1] == 0 else "the child does not see it")
+        """)
 
 
 if __name__ == '__main__':
