@@ -8,6 +8,10 @@ that other modules computed from the old one are listed.
 from . import host, journal as journals, order, sources, trees
 
 
+# Makes blanks of all that can stand between words; beyond ASCII everything may be part of one.
+BETWEEN = bytes(code if code > 127 or chr(code).isalnum() or code == 95 else 32 for code in range(256))
+
+
 class Imports:
     """What the loaded modules import from where, read from their sources when first asked."""
 
@@ -22,8 +26,8 @@ class Imports:
                 data, _ = sources.read(module.path)
             except sources.Problem:
                 data = b''
-            found = self.known[module.name] = [data, None]
-        if needle not in found[0] or b'import' not in found[0]:
+            found = self.known[module.name] = [data, None, b' %s ' % data.translate(BETWEEN)]
+        if b' %s ' % needle not in found[2] or b' import ' not in found[2]:
             return None
         if found[1] is None:
             try:
