@@ -43,6 +43,7 @@ bool test_until(_Atomic int *word, int wanted, uint64_t limit_ms)
 
 void subject_start_with(struct subject *subject, subject_body *before, subject_body *body)
 {
+	memset(subject, 0, sizeof(*subject));
 	subject->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cr_assert_neq(subject->shared, MAP_FAILED);
 	subject->shared->wait_ms = 300;
