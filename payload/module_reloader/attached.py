@@ -132,7 +132,7 @@ def perform(package, command, request, context):
     if command == 'list':
         return {'modules': part('listing').listed(context, everything)}
     if command == 'stale':
-        found, excluded = part('listing').stale_ones(context, everything)
+        found, excluded = part('listing').stale_ones(context, everything, options.get('verbose'))
         return {'modules': found, 'excluded_stale': excluded}
     if command == 'history':
         return {'history': part('history').listed()}

@@ -204,5 +204,5 @@ def reload_stale(context, options, who=None):
     everything = bool(options.get('all'))
     result = work.run(scope.users(everything), False)
     if not everything:
-        result.excluded = stale.left_out(context, work.signatures)
+        result.excluded = stale.left_out(context, work.signatures, options.get('verbose'))
     return result

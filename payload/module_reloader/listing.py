@@ -31,11 +31,11 @@ def listed(context, everything):
     return found
 
 
-def stale_ones(context, everything):
+def stale_ones(context, everything, verbose=False):
     """(the modules that are stale or whose source is gone, the names of those that were left out but are)."""
     signatures, found = codes.Signatures(), []
     for module in scope.users(everything):
         examined = stale.examine(module, context, signatures, everything, everything)
         if examined.state in ('stale', 'missing'):
             found.append(entry(examined))
-    return found, [] if everything else stale.left_out(context, signatures)
+    return found, [] if everything else stale.left_out(context, signatures, verbose)

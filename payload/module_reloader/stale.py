@@ -62,10 +62,11 @@ def examine(module, context, signatures, thorough=False, force=True, keep=()):
     return result
 
 
-def left_out(context, signatures):
+def left_out(context, signatures, verbose):
     """The names of changed modules of the standard library and of installed packages, which commands leave out.
 
-    After an upgrade under a running process there are hundreds; what a short look does not come to is counted.
+    After an upgrade under a running process there are hundreds; how many a short look does not come to depends on the
+    moment, and only VERBOSE says it.
     """
     found, more, end = [], 0, host.time.perf_counter() + BUDGET
     for module in scope.modules():
@@ -76,7 +77,7 @@ def left_out(context, signatures):
             one = examine(module, context, signatures, False, False)
             if one.state == 'missing' or one.state == 'stale' and is_certain(one):
                 found.append(module.name)
-    if more:
+    if more and verbose:
         context.notes.append('%d more installed modules may have changed: --all looks at them' % more)
     return found
 

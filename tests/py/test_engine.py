@@ -6,6 +6,7 @@ import sys
 import textwrap
 import time
 import unittest
+from unittest import mock
 
 from harness import Program, command, other_engine
 
@@ -100,6 +101,29 @@ class Evidence(Program):
                 os._exit(os.wait()[1] != 0)
             print("fine" if os.wait()[1] == 0 else "the child does not see it")
         """)
+
+
+class Says(Program):
+    """What the answers say beside what was done."""
+
+    def test_no_note_of_what_there_was_no_time_for(self):
+        self.write(**{'site-packages__x': F1})
+        sys.path.insert(0, self.path('site-packages'))
+        self.addCleanup(sys.path.remove, self.path('site-packages'))
+        self.load('x')
+        self.write(**{'site-packages__x': F2})
+        command('stale')
+        stale = sys.modules['_mr_attach'].stale if '_mr_attach' in sys.modules else None
+        if stale is None:                    # only an engine that stays can be given no time
+            self.write(m=F1)
+            self.load('m')
+            self.write(m=F2)
+            self.reload()
+            stale = sys.modules['_mr_attach'].stale
+        with mock.patch.object(stale, 'BUDGET', -1):
+            for verbose in (0, 1):
+                self.assertEqual(bool(command('stale', verbose=verbose)['notes']), bool(verbose))
+                self.assertEqual(bool(self.reload(verbose=verbose)['notes']), bool(verbose))
 
 
 if __name__ == '__main__':

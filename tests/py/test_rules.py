@@ -212,7 +212,7 @@ class Staleness(Program):
         try:
             x = self.load('x')
             self.write(**{'site-packages__x': F2})
-            for answer in (command('stale'), self.reload()):
+            for answer in (command('stale', verbose=1), self.reload(verbose=1)):
                 if not answer['notes']:      # a Python that was unpacked just now has more to look at
                     self.assertEqual(answer['excluded_stale'], ['x'])
             self.assertEqual(x.f(), 1)
