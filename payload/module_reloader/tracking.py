@@ -60,7 +60,8 @@ class CustomImportFinder:
 def track_module(spec):
     """Remember that the module of SPEC is loaded now."""
     path = getattr(spec, 'origin', None)
-    if not isinstance(path, str) or not path.endswith('.py') or not getattr(spec, 'has_location', False):
+    if not isinstance(path, str) or not path.endswith('.py') or not getattr(spec, 'has_location', False) or \
+            spec.name.partition('.')[0] in scope.OWN:
         return
     now = host.time.time()
     loaded_modules[spec.name] = LoadedModuleInfo(spec.name, path, now)

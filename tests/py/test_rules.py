@@ -666,6 +666,7 @@ assert sys.meta_path[0].__class__ is CustomImportFinder
 info = loaded_modules['m']
 assert isinstance(info, LoadedModuleInfo) and info.module_name == 'm' and info.path == m.__file__ and info.load_time
 assert 'm' in [one.module_name for one in get_loaded_modules()]
+assert not [one for one in get_loaded_modules() if 'module_reloader' in one.module_name], get_loaded_modules()
 assert get_stale_modules() == []
 f = m.f
 edit('X = 2\\ndef f(): return 2\\n')
