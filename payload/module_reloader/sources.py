@@ -58,7 +58,7 @@ def read(path):
             data = slurp(path)
         except OSError as error:
             raise Problem('unreadable-source', '%s: %s' % (path, error.strerror), file=path,
-                          hint='the target must be able to read it')
+                          hint='the process runs as uid %d, which must be able to read it' % host.posix.geteuid())
         if identity(look(path)) == identity(before):
             return data, before
         host.time.sleep(0.002)

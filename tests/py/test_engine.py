@@ -126,5 +126,21 @@ class Says(Program):
                 self.assertEqual(bool(self.reload(verbose=verbose)['notes']), bool(verbose))
 
 
+class Unreadable(Program):
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root')
+    def test_who_must_be_able_to_read(self):
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        os.chmod(self.folder, 0o711)
+        os.chmod(self.path('m.py'), 0)
+        os.seteuid(65534)
+        try:
+            error = self.refused(self.attempt('m'), 'unreadable-source')
+        finally:
+            os.seteuid(0)
+        self.assertIn('uid 65534', error['hint'])
+
+
 if __name__ == '__main__':
     unittest.main()
