@@ -68,9 +68,31 @@ def by_name(target, modules):
                                % target.text)
         last = target.text.rpartition('.')[2]
         near = sorted(name for module in modules for name in module.names if name.rpartition('.')[2] == last and last)
-        hint = 'loaded is ' + ', '.join(near[:3]) if near else 'mr-attach PID list shows what is loaded'
+        like = None if near else nearest(target.text, modules)
+        hint = 'loaded is ' + ', '.join(near[:3]) if near else 'did you mean %s?' % like if like else \
+            'mr-attach PID list shows what is loaded'
         raise host.Refusal('no-such-module', 'no module named %s is loaded' % ascii(target.text), hint)
     return found
+
+
+def nearest(text, modules):
+    """The name of a loaded module of the user that TEXT may be a misspelling of, or None."""
+    names = sorted(name for module in modules if module.kind == 'source' and not module.excluded for name in module.names)
+    found = [(distance(text, name), name) for name in names if abs(len(name) - len(text)) < 3 and len(text) < 200]
+    best = min(found) if found else (3, None)
+    return best[1] if best[0] <= min(2, len(text) // 3) else None
+
+
+def distance(one, other):
+    """How many letters have to be changed, added, left out, or swapped with the next."""
+    before, row = [], list(range(len(other) + 1))
+    for i, letter in enumerate(one):
+        older, before, row = before, row, [i + 1]
+        for j, there in enumerate(other):
+            row.append(min(before[j + 1] + 1, row[j] + 1, before[j] + (letter != there)))
+            if i and j and letter == other[j - 1] and there == one[i - 1]:
+                row[-1] = min(row[-1], older[j - 1] + 1)
+    return row[-1]
 
 
 def by_path(target, files):

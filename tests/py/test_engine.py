@@ -142,5 +142,15 @@ class Unreadable(Program):
         self.assertIn('uid 65534', error['hint'])
 
 
+class Misspelt(Program):
+    def test_did_you_mean(self):
+        self.write(shop__init='', shop__cart=F1)
+        self.load('shop.cart')
+        for text, meant in (('shop.crat', 'shop.cart'), ('shpo', 'shop'), ('shop.carts', 'shop.cart'), ('shop.xyzzy', None)):
+            hint = self.refused(self.attempt(text), 'no-such-module')['hint']
+            self.assertEqual(hint, 'did you mean %s?' % meant if meant else 'mr-attach PID list shows what is loaded')
+        self.assertEqual(self.refused(self.attempt('cart'), 'no-such-module')['hint'], 'loaded is shop.cart')
+
+
 if __name__ == '__main__':
     unittest.main()
