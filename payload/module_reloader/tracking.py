@@ -89,6 +89,10 @@ def record_loaded(context):
             state.remember(module, data, when, False)
         if module.path is not None:
             loaded_modules.setdefault(module.name, LoadedModuleInfo(module.name, module.path, when))
+    bare = [one.module.name for one in found if state.tracked(one.module) is None]
+    if bare:
+        context.notes.append('no baseline for %s: what %s is not what the source says now' % (
+            ', '.join(bare), 'it runs' if len(bare) == 1 else 'they run'))
     return found
 
 

@@ -106,6 +106,14 @@ class Evidence(Program):
 class Says(Program):
     """What the answers say beside what was done."""
 
+    def test_track_names_what_has_no_baseline(self):
+        self.write(m=F1, n=F1)
+        self.load('m', 'n')
+        self.write(n=F2)
+        notes = command('track')['notes']
+        self.assertEqual([one for one in notes if 'no baseline for n:' in one], notes)
+        self.assertEqual(len(notes), 1)
+
     def test_no_note_of_what_there_was_no_time_for(self):
         self.write(**{'site-packages__x': F1})
         sys.path.insert(0, self.path('site-packages'))
