@@ -35,10 +35,11 @@ def get_loaded_modules():
 def _run(command, *targets):
     commands = host.part('commands')
     context = host.Surroundings()
-    if command == 'reload':
-        result = commands.reload_named(list(targets), context, {})
-    else:
-        result = commands.reload_stale(context, {})
+    with state.Busy(command):
+        if command == 'reload':
+            result = commands.reload_named(list(targets), context, {})
+        else:
+            result = commands.reload_stale(context, {})
     if result.error is not None:
         raise host.Refusal(result.error['code'], result.error['message'], result.error['hint'])
     for entry in result.modules:

@@ -99,6 +99,12 @@ def run(request, context, parts, digest):
     if command == 'untrack' and not before:
         return {}
     interval = sys.getswitchinterval()
+    try:
+        getattr(getattr(sys.modules.get(PACKAGE), 'state', None), 'busy', bool)()
+    except Exception as error:               # the one that is at work must not be replaced
+        if not isinstance(getattr(error, 'error', None), dict):
+            raise
+        return refusal(error)
     held = {name: sys.modules[name] for name in ours()}
     try:
         package = load(parts, command not in LOOKING, context, digest)
@@ -108,11 +114,11 @@ def run(request, context, parts, digest):
         raise
     failed = True
     try:
-        answer = perform(package, command, request, context)
+        with package.state.Busy(command):
+            answer = perform(package, command, request, context)
         failed = answer.get('status', 0) != 0
     except (package.host.Refusal, package.sources.Problem) as error:
-        answer = {'status': 1, 'error': dict(dict.fromkeys(('code', 'message', 'module', 'file', 'line', 'traceback',
-                                                            'hint')), **error.error)}
+        answer = refusal(error)
     finally:
         if sys.getswitchinterval() == 0.5:
             sys.setswitchinterval(interval)  # a handler of the program raised between two of our lines
@@ -123,6 +129,12 @@ def run(request, context, parts, digest):
             sys.modules[PUBLIC] = package
     answer['engine'] = package.host.VERSION
     return answer
+
+
+def refusal(error):
+    """The answer for a command that cannot be done."""
+    keys = ('code', 'message', 'module', 'file', 'line', 'traceback', 'hint')
+    return {'status': 1, 'error': dict(dict.fromkeys(keys), **error.error)}
 
 
 def perform(package, command, request, context):

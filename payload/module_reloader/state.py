@@ -6,11 +6,40 @@
     history   [{'id', 'at', 'uid', 'sudo_user', 'command', 'status', 'modules'}], the newest last
     journal   [{'id', 'modules', 'steps', 'tracked'}]: what the newest commands replaced, for undo
     last      the highest id so far
+    busy      while a command is at work: (pid, ident of its thread, its name)
 """
+import sys
+
+from . import host
+
 LIMIT = 20                                   # commands that can be taken back
 
 STATE = {'format': 1, 'tracked': {}, 'history': [], 'journal': [], 'last': 0}
 EMPTY = {'tracked': dict, 'history': list, 'journal': list, 'last': int}
+
+
+def busy():
+    """Refuse if a command is at work already: below us in this thread, whose code called us, or in another thread."""
+    owner = STATE.get('busy')
+    if owner is None or owner[0] != host.posix.getpid() or owner[1] not in sys._current_frames():
+        return                               # nobody, or somebody whom a fork did not take along
+    where = 'below, in this thread' if owner[1] == host._thread.get_ident() else 'in thread %d' % owner[1]
+    raise host.Refusal('engine-busy', 'the command %s is still at work in this process, %s' % (owner[2], where),
+                       'try again when it has ended; exec works meanwhile')
+
+
+class Busy:
+    """The time for which a command is at work."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __enter__(self):
+        busy()
+        STATE['busy'] = (host.posix.getpid(), host._thread.get_ident(), self.command)
+
+    def __exit__(self, *unused):
+        STATE.pop('busy', None)
 
 
 def share(other):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import unittest
 from unittest import mock
@@ -158,6 +159,47 @@ class Misspelt(Program):
             hint = self.refused(self.attempt(text), 'no-such-module')['hint']
             self.assertEqual(hint, 'did you mean %s?' % meant if meant else 'mr-attach PID list shows what is loaded')
         self.assertEqual(self.refused(self.attempt('cart'), 'no-such-module')['hint'], 'loaded is shop.cart')
+
+
+class OneAtATime(Program):
+    def test_below_in_this_thread(self):
+        for sent in (None, NEWER):
+            self.write(m=F1)
+            m = self.load('m')
+            m.COMMAND, m.SENT = command, sent
+            self.write(m='for one in ("reload-stale", "history", "stale", "undo", "untrack"):\n'
+                         '    error = COMMAND(one, sent=SENT)["error"]\n'
+                         '    assert error["code"] == "engine-busy" and "reload-stale" in error["message"], error\n'
+                         'assert COMMAND("exec", code="1 + 1")["value"] == "2"\n' + F2)
+            self.reload()
+            self.assertEqual((m.f(), command('history')['status']), (2, 0))
+            del sys.modules['m']
+
+    def test_another_thread(self):
+        self.write(m=F1)
+        m = self.load('m')
+        m.STARTED, m.GO = threading.Event(), threading.Event()
+        self.write(m='STARTED.set()\nassert GO.wait(10)\n' + F2)
+        thread = threading.Thread(target=self.attempt)
+        thread.start()
+        try:
+            self.assertTrue(m.STARTED.wait(10))
+            self.refused(self.attempt(), 'engine-busy')
+            self.assertEqual(command('exec', code='1 + 1')['value'], '2')
+        finally:
+            m.GO.set()
+            thread.join()
+        self.assertEqual(m.f(), 2)
+        self.reload()
+
+    def test_a_child_is_not_busy(self):
+        self.write(m=F1)
+        m = self.load('m')
+        m.COMMAND = command
+        self.write(m='import os\nCHILD = os.fork()\nif not CHILD: os._exit(COMMAND("history")["status"])\n'
+                     'STATUS = os.waitpid(CHILD, 0)[1]\n' + F2)
+        self.reload()
+        self.assertEqual(m.STATUS, 0)
 
 
 if __name__ == '__main__':
