@@ -9,7 +9,7 @@ class Traceback:
     """Writes tracebacks as the interpreter does, without the traceback module (it may not be loaded, and it caches)."""
 
     def __init__(self, outer, sources):
-        self.outer, self.sources, self.files = outer, sources, {}
+        self.outer, self.sources, self.files, self.own = outer, sources, {}, False
 
     def source_line(self, filename, number):
         lines = self.files.get(filename)
@@ -26,11 +26,11 @@ class Traceback:
         return lines[number - 1].strip() if 0 < number <= len(lines) else ''
 
     def frames(self, error):
-        """(file, line, function) of each frame that is not ours."""
+        """(file, line, function) of each frame that is not ours; of ours as well if the mistake is ours."""
         found, step = [], error.__traceback__
         while step is not None:
             code = step.tb_frame.f_code
-            if step.tb_frame.f_globals is not globals() and not code.co_filename.startswith(OURS):
+            if self.own or step.tb_frame.f_globals is not globals() and not code.co_filename.startswith(OURS):
                 found.append((code.co_filename, step.tb_lineno or 0, code.co_name))
             step = step.tb_next
         return found
@@ -144,6 +144,9 @@ def failure_of(context, error):
         code = 'interrupted'
     elif isinstance(error, SyntaxError) and not frames:
         code, result['file'], result['line'] = 'syntax-error', error.filename, error.lineno
+    elif code == 'engine':
+        report.own, report.sources = True, {OURS + '>/%s.py' % name: text for name, text in parts()[0].items()}
+        result['hint'] = 'please report it; mr-attach PID untrack removes the engine'
     return dict(result, code=code, message=report.message(error), traceback=report.text(error))
 
 

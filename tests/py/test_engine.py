@@ -202,5 +202,23 @@ class OneAtATime(Program):
         self.assertEqual(m.STATUS, 0)
 
 
+class OurMistake(Program):
+    def test_it_is_told_apart(self):
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        for part in ('listing', 'attached', 'scope'):
+            sent = other_engine(part, lambda data: data.replace(b'signatures, found = codes', b'broken = {}["our own"]; x')
+                                .replace(b'found, seen = [], {}\n', b'broken = {}["our own"]\n')
+                                .replace(b"if command == 'stale'", b'{}["our own"]\n    if 1'))
+            answer = command('stale', sent=sent)
+            error = answer['error']
+            self.assertEqual((answer['status'], error['code'], error['message']), (1, 'engine', "KeyError: 'our own'"))
+            self.assertIn('mr-attach PID untrack', error['hint'])
+            self.assertIn('File "<mr-attach>/%s.py", line' % part, error['traceback'])
+            self.assertIn('{}["our own"]', error['traceback'])
+        self.assertEqual(command('stale')['status'], 0)
+
+
 if __name__ == '__main__':
     unittest.main()
