@@ -67,6 +67,22 @@ static int take_answer(json_t *report, const struct mr_answer *answer, int resul
 	return result;
 }
 
+/*
+ * No turn came up, and the main thread runs: Python code would have given one, and without the GIL another thread.
+ * Whether the thread still runs can be told from /proc; that it holds the GIL cannot.
+ */
+static void explain_no_turn(struct mr_target *target, const struct mr_answer *answer, struct mr_error *err)
+{
+	char doing[256] = "";
+
+	if (err->code != MR_E_NO_SAFE_POINT || strncmp(answer->where, "in ", 3) != 0)
+		return;
+	mr_target_doing(target, doing, sizeof(doing));
+	if (!strcmp(doing, "running"))
+		(void)snprintf(err->what, sizeof(err->what),
+			       "the main thread was running %s (a C call that holds the GIL?)", answer->where);
+}
+
 static enum work work_of(const struct mr_answer *answer, const json_t *report, int result)
 {
 	if (!answer->ended || result)
@@ -99,6 +115,7 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 	int r = mr_run(target, &request, &answer, err);
 
 	terminal_progress_end(run->terminal);
+	explain_no_turn(target, &answer, err);
 	r = take_answer(ret->report, &answer, r, err);
 	ret->work = work_of(&answer, ret->report, r);
 	return r;

@@ -212,6 +212,18 @@ Test(program, hints_for_a_loose_pgrep)
 	cr_expect_not(strstr(err, "pgrep"));
 }
 
+Test(program, no_turn_for_us)
+{
+	(void)setenv("MR_FAKE_RUN", "no-safe-point", 1);
+	(void)setenv("MR_FAKE_WHERE", "in python3.11", 1);
+	(void)setenv("MR_FAKE_DOING", "running", 1);
+	cr_expect_eq(run("PID", "exec", "1"), 6);
+	cr_expect(strstr(err, ": the main thread was running in python3.11 (a C call that holds the GIL?)\n"), "%s", err);
+	(void)setenv("MR_FAKE_DOING", "waiting in futex", 1);
+	cr_expect_eq(run("PID", "exec", "1"), 6);
+	cr_expect_not(strstr(err, "GIL"));
+}
+
 Test(program, hint_of_a_busy_process)
 {
 	char hint[96];

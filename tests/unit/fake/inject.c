@@ -12,6 +12,8 @@
  *	MR_FAKE_WAIT	seconds that mr_run() takes, with progress, until it is cancelled
  *	MR_FAKE_ENDS	the work that is cancelled comes to its end, with the answer
  *	MR_FAKE_STARTED	what the answer says with MR_FAKE_RUN set: 1 when the work began
+ *	MR_FAKE_DOING	what the main thread does, as /proc tells
+ *	MR_FAKE_WHERE	where it was last seen by mr_run()
  *	MR_FAKE_POLICY	the process has remote debugging switched off
  *	MR_FAKE_NO_GIL	it is a free-threaded build
  */
@@ -101,7 +103,7 @@ size_t mr_target_regions(struct mr_target *target)
 void mr_target_doing(struct mr_target *target, char *ret, size_t size)
 {
 	(void)target;
-	(void)snprintf(ret, size, "waiting in select");
+	(void)snprintf(ret, size, "%s", getenv("MR_FAKE_DOING") ? getenv("MR_FAKE_DOING") : "waiting in select");
 }
 
 static char *read_file(const char *path, size_t *ret_size)
@@ -157,6 +159,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 		r = fail_as("MR_FAKE_RUN", err);
 	ret->started = !r || getenv("MR_FAKE_STARTED");
 	ret->ended = !r;
+	(void)snprintf(ret->where, sizeof(ret->where), "%s", getenv("MR_FAKE_WHERE") ? getenv("MR_FAKE_WHERE") : "");
 	ret->timing = (struct mr_timing){ 2140, 112, 130, 2, 35, 1490 };
 	ret->delivery = r ? MR_DELIVERY_NONE : MR_PARKED_MAIN;
 	ret->text = read_file(getenv("MR_FAKE_ANSWER"), &ret->size);
