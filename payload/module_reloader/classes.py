@@ -199,8 +199,8 @@ def stage_whole(change, module, tree, code, context):
 
 
 def commit(change, module, journal):
-    """Move the staged members onto the class; (changed, added, removed) names."""
-    changed, added, removed = [], [], []
+    """Move the staged members onto the class; (changed, added) names."""
+    changed, added = [], []
     for name, value in change.staged.items():
         old = host.class_dict(change.kind).get(name, journal)
         full = change.name + '.' + name
@@ -214,8 +214,7 @@ def commit(change, module, journal):
     for name in change.removed:
         if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
-            removed.append(change.name + '.' + name)
-    return changed, added, removed
+    return changed, added
 
 
 def refresh_abstract(kind, journal):

@@ -21,17 +21,17 @@ class Work:
         self.context, self.options, self.command, self.who = context, options, command, who or {}
         self.signatures, self.result, self.plans, self.moved = codes.Signatures(), Result(), [], []
 
-    def fail(self, error, name, state_of_others='restored'):
-        """The command ends without having changed anything; ERROR says why, at the module NAME."""
+    def fail(self, error, name, bad=()):
+        """The command ends without having changed anything; ERROR says why, at the module NAME, or at those in BAD."""
         result = self.result
         result.status = 7 if error['code'] == 'interrupted' else 1
         result.error = dict(report.error(error['code'], error['message']), **error)
         result.error['module'] = result.error['module'] or name
         for plan in self.plans:
-            failed = plan.module.name == name
-            entry = report.planned(plan, 'failed' if failed else state_of_others, self.why(plan.examined))
-            entry['executed'] = plan.executed
-            result.modules.append(entry)
+            plan.executed, plan.changed, plan.added, plan.gone, plan.rebound = plan.ran, [], [], [], []
+            failed = plan.module.name == name or plan.module.name in bad
+            shown = 'failed' if failed else 'restored' if plan.begun else 'skipped'
+            result.modules.append(report.planned(plan, shown, None if shown == 'skipped' else self.why(plan.examined)))
         return result
 
     def why(self, examined):
@@ -104,9 +104,9 @@ class Work:
         return self.done(work)
 
     def bad_sources(self, problems):
-        for module, problem in problems:
-            self.result.modules.append(report.module(module.name, module.path, 'failed', 'content',
-                                                     warnings=[problem['message']]))
+        for number, (module, problem) in enumerate(problems):
+            said = [problem['message']] if number else []  # the first one is the error
+            self.result.modules.append(report.module(module.name, module.path, 'failed', 'content', warnings=said))
         module, problem = problems[0]
         return self.fail(problem, module.name)
 
@@ -133,17 +133,15 @@ class Work:
         first = (refused or undecided)[0][0].module
         return self.fail({'code': 'refused' if refused else 'undecided', 'message': '; '.join(lines), 'file': first.path,
                           'line': undecided[0][1]['line'] if undecided and not refused else None,
-                          'hint': '; '.join(hints) or None}, first.name)
+                          'hint': '; '.join(hints) or None}, first.name, bad)
 
     def dry(self, work):
         work.prepare()
+        running = transaction.running_old(self.plans, work.heap)
         for plan in self.plans:
-            plan.changed = [one.path for one in plan.patches if one.changed] + [
-                name for change in plan.classes for name in (change.name + '.' + one for one in change.names)]
-            plan.executed = [{'line': one.lineno, 'text': host.part('trees').text_of(one, plan.examined.data)} for one in
-                             plan.statements + [one for change in plan.classes for one in change.statements]]
-            plan.gone = list(plan.removed)
-            self.result.modules.append(report.planned(plan, 'would-reload', self.why(plan.examined)))
+            entry = report.planned(plan, 'would-reload', self.why(plan.examined))
+            entry['running_old'] = running[id(plan)]
+            self.result.modules.append(entry)
         self.result.heap = work.heap or None
         return self.result
 

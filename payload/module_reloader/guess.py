@@ -226,7 +226,7 @@ def compare_class(result, kind, path, paths, functions, scope):
                 result.undecided.append(dict(one, name=name + '.' + one['name'], owner=path, statement=statement))
             result.warnings.extend(probe.warnings)
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
-            one = mangled(statement.name, path[-1].name)
+            one = trees.mangled(statement.name, path[-1].name)
             if one not in namespace or other_kind(statement, namespace[one]) or \
                     trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result):
                 statements.append(statement)
@@ -248,9 +248,3 @@ def other_kind(statement, live):
     return trees.kind(statement) != 'ClassDef' and known is not None and '?' not in decorators and \
         set(decorators) <= {'staticmethod', 'classmethod', 'property'} and known != decorators and \
         statement.name not in ('__new__', '__init_subclass__', '__class_getitem__')
-
-
-def mangled(name, owner):
-    if name.startswith('__') and not name.endswith('__') and owner.strip('_'):
-        return '_' + owner.lstrip('_') + name
-    return name

@@ -25,6 +25,7 @@ class Plan:
         # what is found while it is done
         self.patches, self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
+        self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
 
     def names(self, option):
         """The names of this module that an option lists: NAME or MODULE.NAME."""

@@ -18,7 +18,7 @@ def planned(plan, state, why):
     """The entry for a plan that was carried out, or would be."""
     return module(plan.module.name, plan.module.path, state, why, plan.examined.baseline,
                   changed=sorted(set(plan.changed)), added=sorted(set(plan.added)), removed=list(plan.gone),
-                  rebound=list(plan.rebound), executed=list(plan.executed), derived=list(plan.derived),
+                  rebound=list(plan.rebound), executed=sorted(plan.executed, key=lambda one: one['line']), derived=list(plan.derived),
                   kept_old=unique(plan.kept_old), warnings=list(plan.warnings), ran_us=plan.microseconds)
 
 

@@ -7,7 +7,7 @@ source go, and names in other modules follow.  Whatever happens, a syntax error 
 SystemExit, an interrupt, everything is put back from the journal, in reverse.  What statements did outside of the
 modules' names cannot be taken back; the report lists the statements.
 """
-from . import baseline, codes, host, journal as journals, patch
+from . import baseline, codes, forecast, host, journal as journals, patch
 
 
 class Broken(Exception):
@@ -26,11 +26,12 @@ class Transaction:
         self.current = plans[0] if plans else None
 
     def prepare(self):
-        """Find the functions: the one walk over the heap."""
+        """Find the functions, the one walk over the heap, and say what will be."""
         found = self.context.timed(patch.live_functions, [plan.module.dict for plan in self.plans],
                                    self.heap) if self.plans else {}
         for plan in self.plans:
             plan.patches, plan.kept_old = patch.patches(plan.target, found[id(plan.module.dict)])
+            forecast.foresee(plan)
 
     def run(self):
         """Do it; Broken when it could not be done, and nothing changed."""
@@ -44,6 +45,7 @@ class Transaction:
             else:
                 with host.Unbroken():
                     for plan in self.plans:
+                        plan.begun = True
                         patch.apply(plan.patches, self.journal)
             for plan in self.plans:
                 self.current = plan
@@ -62,7 +64,7 @@ class Transaction:
                         '--on-stack report goes on all the same', file=one['file'], line=one['line'])
 
     def module(self, plan):
-        start, before = host.time.perf_counter(), dict(plan.module.dict)
+        start, before, plan.begun = host.time.perf_counter(), dict(plan.module.dict), True
         trees = host.part('trees') if plan.statements else None
         early = [one for one in plan.statements if trees.is_plain(one) and not plan.options.get('full') and
                  not any(name in before for name in trees.bound(one))]
@@ -78,8 +80,7 @@ class Transaction:
             else:
                 self.statement(plan, one)
         for name in plan.removed:
-            if self.journal.set('item', plan.module.dict, name, journals.ABSENT):
-                plan.gone.append(name)
+            self.journal.set('item', plan.module.dict, name, journals.ABSENT)
         changed = self.differences(plan, before)
         if changed:
             rebind = host.part('rebind')
@@ -120,18 +121,17 @@ class Transaction:
         finally:
             tree.body = body
         self.context.sources[module.filename()] = plan.examined.data
-        plan.executed.append({'line': statement.lineno, 'text': trees.text_of(statement, plan.examined.data)})
+        forecast.show(plan.ran, statement, before, plan.examined.data)
         self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
         made = {id(node.code) for node in codes.tree(code).walk()}
         for name in names:
             self.settle(plan, name, before, made, statement)
+        forecast.corrected(plan, names, module.dict)
 
     def settle(self, plan, name, before, made, statement):
         """After a statement bound NAME: a function that was there before becomes the new one and stays."""
         new = plan.module.dict.get(name, journals.ABSENT)
         if name not in before:
-            if new is not journals.ABSENT:
-                plan.added.append(name)
             return
         old = before[name]
         if type(old) is host.FunctionType and type(new) is host.FunctionType and id(new.__code__) in made and \
@@ -143,22 +143,19 @@ class Transaction:
                                   'on with the old one'})
         elif host.is_class(old) and host.is_class(new) and old is not new and type(statement).__name__ not in ('Import', 'ImportFrom'):
             plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
-        if name not in plan.changed:
-            plan.changed.append(name)
 
     def change(self, plan, change):
         """Make the members of a class that changed, then move them onto it."""
         self.context.sources[plan.module.filename()] = plan.examined.data
         for statement in change.statements:
-            text = host.part('trees').text_of(statement, plan.examined.data)
-            plan.executed.append({'line': statement.lineno, 'text': text})
+            forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined.data)
         classes = host.part('classes')
         self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
         with host.Unbroken():
-            changed, added, removed = classes.commit(change, plan.module, self.journal)
+            changed, added = classes.commit(change, plan.module, self.journal)
         plan.changed.extend(changed)
         plan.added.extend(added)
-        plan.gone.extend(removed)
+        forecast.corrected(plan, forecast.members_of(change), host.class_dict(change.kind), change.name + '.')
 
     def finish(self, plan):
         """What follows from the new code, and the check that nothing that can be reached runs the old one."""
@@ -170,9 +167,6 @@ class Transaction:
         for name, kind in baseline.classes_of(plan.module):
             if (kind in touched or name in paths) and any(one.__name__ == 'ABCMeta' for one in type(kind).__mro__):
                 host.part('classes').refresh_abstract(kind, self.journal)
-        for one in plan.patches:
-            if one.changed and one.path not in plan.changed:
-                plan.changed.append(one.path)
         known = baseline.known(plan.examined.code, self.signatures)
         named = {id(value) for value in list(plan.module.dict.values())}
         left = [one for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known and

@@ -137,3 +137,10 @@ def is_literal(node):
     except (ValueError, TypeError):
         return False
     return True
+
+
+def mangled(name, owner):
+    """What a name in the body of the class OWNER is called outside of it."""
+    if name.startswith('__') and not name.endswith('__') and owner.strip('_'):
+        return '_' + owner.lstrip('_') + name
+    return name

@@ -220,5 +220,85 @@ class OurMistake(Program):
         self.assertEqual(command('stale')['status'], 0)
 
 
+BEFORE = """RATE = 1
+LEFT = 5
+def gone(): return 1
+def discount(a): return 1
+def waits():
+    yield 1
+    yield 2
+class Cart:
+    tax = 1
+    def old(self): return 1
+    def total(self, a=1): return 1
+    def left(self): return 1
+"""
+AFTER = """RATE = 2
+CARTS = []
+def checkout(): return 1
+def discount(a, b=2): return 1
+def waits():
+    yield 1
+    yield 3
+class Cart:
+    tax = 2
+    __own = 1
+    def old(self): return 2
+    def total(self, a=2): return 2
+    def clear(self): return 1
+class Other: pass
+"""
+
+
+class Forecast(Program):
+    maxDiff = None
+
+    def both(self, *more):
+        """The module's entries of a dry run and of the real one."""
+        found = self.entry(self.reload(dry_run=True)), self.entry(self.reload())
+        for entry in found:
+            entry.update(state=None, ran_us=None)
+        return found
+
+    def test_a_dry_run_says_what_will_be(self):
+        for bytecode in (False, True):
+            sys.dont_write_bytecode = bytecode
+            sys.modules.pop('m', None)
+            self.write(m=BEFORE)
+            m = self.load('m')
+            waits = m.waits()
+            next(waits)
+            self.write(m=AFTER.replace('RATE = 2', 'RATE = 1').replace('tax = 2', 'tax = 1') if bytecode else AFTER)
+            dry, real = self.both()
+            self.assertEqual(dry, real)
+            self.assertEqual(real['added'], ['CARTS', 'Cart._Cart__own', 'Cart.clear', 'Other', 'checkout'])
+            self.assertEqual([one['function'] for one in real['running_old']], ['m.waits'])
+            lines = [one['line'] for one in real['executed']]
+            self.assertEqual(lines, [2, 4, 10, 12] if bytecode else [1, 2, 4, 9, 10, 12])
+            self.assertEqual(real['changed'], ['Cart.old', 'Cart.total', 'discount', 'waits'] if bytecode else
+                             ['Cart.old', 'Cart.tax', 'Cart.total', 'RATE', 'discount', 'waits'])
+
+    def test_names_that_do_not_come(self):
+        self.write(m='X = 1\n')
+        self.load('m')
+        self.write(m='X = 1\nif X == 2:\n    Y = 2\nelse:\n    Z = 3\n')
+        self.assertEqual(self.entry(self.reload())['added'], ['Z'])
+
+    def test_what_was_never_touched_was_skipped(self):
+        self.write(a=F1, b='X = 1\n' + F1, c=F1)
+        self.load('a', 'b', 'c')
+        self.write(a=F2, b='X = 2\n' + F2, c='def f(:\n')
+        answer = self.attempt()
+        self.refused(answer, 'syntax-error')
+        mine = [one for one in answer['modules'] if len(one['name']) == 1]
+        self.assertEqual(sorted((one['name'], one['state'], one['why'], one['warnings']) for one in mine), [
+            ('a', 'skipped', None, []), ('b', 'skipped', None, []), ('c', 'failed', 'content', [])])
+        self.write(b='X = 2\nraise ValueError\n' + F2, c=F2)
+        answer = self.attempt()
+        self.assertEqual([(one['name'], one['state'], one['changed'], [step['line'] for step in one['executed']])
+                          for one in answer['modules'] if len(one['name']) == 1],
+                         [('a', 'restored', [], []), ('b', 'failed', [], [1, 2]), ('c', 'skipped', [], [])])
+
+
 if __name__ == '__main__':
     unittest.main()

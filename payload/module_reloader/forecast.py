@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What a plan will change, told before anything runs: all that a dry run reports, and where the report of a real one
+begins; that one corrects what came out otherwise.
+"""
+from . import host, trees
+
+DEFINITIONS = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef')
+
+
+def foresee(plan):
+    """Say what the statements, classes, removals and patches of PLAN will do."""
+    there, data = plan.module.dict, plan.examined.data
+    for statement in plan.statements:
+        names = [name for name in trees.bound(statement) if name != '*']
+        sort(plan, names, there, '')
+        if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom'):
+            plan.replaced.extend(name for name in names if name in there)
+        show(plan.executed, statement, there, data)
+    for change in plan.classes:
+        members = host.class_dict(change.kind)
+        sort(plan, members_of(change), members, change.name + '.')
+        plan.gone.extend(change.name + '.' + name for name in change.removed if name in members)
+        for statement in change.statements:
+            show(plan.executed, statement, members, data)
+    gone = [name for name in plan.removed if name in there]
+    plan.gone.extend(gone)
+    plan.replaced.extend(gone)
+    plan.changed.extend(one.path for one in plan.patches if one.changed)
+
+
+def members_of(change):
+    """The names that the statements of a class bind in it."""
+    return [trees.mangled(name, change.path[-1].name) for name in change.names]
+
+
+def sort(plan, names, there, prefix):
+    for name in names:
+        (plan.changed if name in there else plan.added).append(prefix + name)
+
+
+def show(found, statement, there, data):
+    """List a statement among those that run; a plain new definition is only added."""
+    if trees.kind(statement) in DEFINITIONS and not statement.decorator_list and statement.name not in there:
+        return
+    found.append({'line': statement.lineno, 'text': trees.text_of(statement, data)})
+
+
+def corrected(plan, names, there, prefix=''):
+    """Take back what was foreseen of NAMES and did not come."""
+    for name in names:
+        if name not in there and prefix + name in plan.added:
+            plan.added.remove(prefix + name)
+
+
+def lines_run(plans):
+    """Where the statements stand that PLANS run: {(id of the module's dictionary, line)}."""
+    found = set()
+    for plan in plans:
+        for statement in plan.statements:
+            found.update((id(plan.module.dict), one.lineno) for one in trees.inside([statement]))
+        for change in plan.classes:
+            found.update((id(plan.module.dict), one.lineno) for one in change.statements)
+    return found
