@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
-from . import codes, history, host, order, plan as plans, report, scope, stale, state, transaction
+from . import codes, forecast, history, host, order, plan as plans, report, scope, stale, state, transaction
 
 
 class Result:
@@ -138,12 +138,26 @@ class Work:
     def dry(self, work):
         work.prepare()
         running = transaction.running_old(self.plans, work.heap)
+        rebind, imports = None, None
         for plan in self.plans:
+            if plan.replaced:
+                rebind = host.part('rebind')
+                imports = imports or rebind.Imports(work.modules, self.context)
+                there = {name: (plan.module.dict[name], self) for name in plan.replaced if name not in plan.gone}
+                rebind.follow(plan.module, there, rebind.exported(plan.module.dict), imports, rebind.Nothing(),
+                              plan.rebound.append)
+            self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
             entry['running_old'] = running[id(plan)]
+            if self.options.get('verbose'):
+                entry['diff'] = host.part('differ').unified(plan)
             self.result.modules.append(entry)
         self.result.heap = work.heap or None
         return self.result
+
+    def derive(self, plan, imports):
+        if plan.replaced:
+            plan.derived = host.part('rebind').derived(plan, imports, forecast.lines_run(self.plans))
 
     def broken(self, broken):
         error, name = broken.error, broken.plan.module.name if broken.plan else None
@@ -162,8 +176,7 @@ class Work:
         running = transaction.running_old(self.plans, work.heap)
         now = host.time.time()
         for plan in self.plans:
-            if plan.replaced:
-                plan.derived = host.part('rebind').derived(plan.module, set(plan.replaced), work.imports)
+            self.derive(plan, work.imports)
             state.remember(plan.module, plan.examined.data, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
             entry['running_old'] = running[id(plan)]

@@ -50,6 +50,13 @@ class Imports:
         return names, star
 
 
+class Nothing:
+    """The journal of a dry run: nothing is changed, nothing is written down."""
+
+    def set(self, *unused):
+        return False
+
+
 def exported(namespace):
     """The names that a star import of a module takes."""
     listed = namespace.get('__all__')
@@ -93,26 +100,64 @@ def follow(module, changed, exports, imports, journal, report):
                 todo.extend((one, other.dict, moved, exported(other.dict) | set(moved)) for one in other.names)
 
 
-def derived(module, changed, imports):
-    """Module-level assignments elsewhere whose text uses a name that changed: [{module, name, line, text}]."""
-    found = []
-    for other in imports.modules:
-        if other.dict is module.dict or other.kind != 'source':
-            continue
-        for name in module.names:
-            names, star = imports.of(other, name)
-            tree = imports.statements(other, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
-            if tree is None:
-                continue
-            local = {ours for theirs in changed for ours in names.get(theirs, ())} | (set(changed) if star else set())
-            short = aliases(tree, name)
-            for statement in tree.body:
-                value = getattr(statement, 'value', None)
-                if trees.kind(statement) in ('Assign', 'AnnAssign') and value is not None and \
-                        uses(value, local, short, changed):
-                    found.append({'module': other.name, 'name': ', '.join(trees.bound(statement)),
-                                  'line': statement.lineno, 'text': trees.text_of(statement, imports.known[other.name][0])})
+def derived(plan, imports, ran):
+    """Values that were made at import from names of PLAN's module that changed: [{module, name, line, text}].
+
+    Looked at are the assignments, defaults and class attributes of the module itself, and of those that import it;
+    RAN says which statements were run again.
+    """
+    changed, found = set(plan.replaced), []
+    for other in imports.modules if changed else ():
+        mine = other.dict is plan.module.dict
+        if mine:
+            tree, local, short, data = plan.examined.tree, set(changed), set(), plan.examined.data
+        elif other.kind == 'source':
+            tree, local, short = used_by(other, plan.module, changed, imports)
+            data = imports.known[other.name][0]
+        if mine or other.kind == 'source' and (local or short):
+            for name, statement in dependent(tree.body, local, short, changed, {line for owner, line in ran
+                                                                                if owner == id(other.dict)}):
+                found.append({'module': other.name, 'name': name, 'line': statement.lineno,
+                              'text': trees.text_of(statement, data)})
     return found
+
+
+def used_by(other, module, changed, imports):
+    """(tree, the names in OTHER for names in CHANGED of MODULE, the names in it for MODULE itself)."""
+    local, short, found = set(), set(), None
+    for name in module.names:
+        names, star = imports.of(other, name)
+        tree = imports.statements(other, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
+        if tree is not None:
+            found = tree
+            local |= {ours for theirs in changed for ours in names.get(theirs, ())} | (set(changed) if star else set())
+            short |= aliases(tree, name)
+    return found, local, short
+
+
+def dependent(statements, local, short, changed, ran, prefix=''):
+    """The statements not in RAN that read what changed: (name, statement); what they bind in a module counts as well."""
+    for statement in statements:
+        what = trees.kind(statement)
+        if trees.is_main_guard(statement):
+            continue
+        if what == 'ClassDef':
+            for one in dependent(statement.body, local, short, changed, ran, prefix + statement.name + '.'):
+                yield one
+            continue
+        parts = []
+        if what in ('Assign', 'AnnAssign', 'AugAssign'):
+            parts = [statement.value]
+        elif what in ('FunctionDef', 'AsyncFunctionDef'):
+            parts = statement.args.defaults + statement.args.kw_defaults
+        if statement.lineno not in ran and any(uses(one, local, short, changed) for one in parts if one is not None):
+            names = trees.bound(statement)
+            if not prefix:
+                local.update(names)
+            yield ', '.join(prefix + name for name in names), statement
+        for body in trees.bodies(statement):
+            for one in dependent(body, local, short, changed, ran, prefix):
+                yield one
 
 
 def aliases(tree, name):
@@ -128,6 +173,8 @@ def aliases(tree, name):
 
 def uses(node, names, modules, changed):
     """Whether an expression reads one of NAMES, or an attribute out of CHANGED of one of MODULES."""
+    if trees.kind(node) == 'Lambda':
+        return False                         # reads it when it is called
     if trees.kind(node) == 'Name' and node.id in names:
         return True
     if trees.kind(node) == 'Attribute' and node.attr in changed and dotted(node.value) in modules:

@@ -88,7 +88,7 @@ class Transaction:
                 self.imports = rebind.Imports(self.modules, self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
-            plan.replaced = sorted(changed)
+            plan.replaced = sorted(changed, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 
     def differences(self, plan, before):

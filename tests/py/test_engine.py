@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The engine as such: upgrades, one at a time, its own errors, what it knows of the process, what it says."""
+import difflib
 import os
 import subprocess
 import sys
@@ -298,6 +299,53 @@ class Forecast(Program):
         self.assertEqual([(one['name'], one['state'], one['changed'], [step['line'] for step in one['executed']])
                           for one in answer['modules'] if len(one['name']) == 1],
                          [('a', 'restored', [], []), ('b', 'failed', [], [1, 2]), ('c', 'skipped', [], [])])
+
+
+class Derived(Program):
+    def test_in_the_module_and_where_it_is_imported(self):
+        text = ('LIMIT = %d\nDERIVED = LIMIT * 2\nTWICE = DERIVED * 2\nOTHER = 3\nLATER = lambda: LIMIT\n'
+                'def f(a=LIMIT): return LIMIT\nclass K:\n    top = LIMIT\n    def m(self): return LIMIT\n'
+                'if OTHER:\n    INNER = [LIMIT for _ in (1,)]\n')
+        self.write(b=text % 5, a='import b\nfrom b import LIMIT as L\nY = b.LIMIT\nZ = L\nW = Z + 1\nN = 1\n')
+        b, a = self.load('b', 'a')
+        self.write(b=text % 6)
+        for dry_run in (True, False):
+            entry = self.entry(self.reload(dry_run=dry_run), 'b')
+            self.assertEqual([(one['module'], one['name'], one['line']) for one in entry['derived']], [
+                ('b', 'DERIVED', 2), ('b', 'TWICE', 3), ('b', 'f', 6), ('b', 'K.top', 8), ('b', 'INNER', 11),
+                ('a', 'Y', 3), ('a', 'Z', 4), ('a', 'W', 5)])
+            self.assertEqual(entry['rebound'], ['a.L'])
+        self.assertEqual((b.LIMIT, b.DERIVED, a.L, a.Y), (6, 10, 6, 5))
+
+    def test_what_ran_again_is_none(self):
+        self.write(b='LIMIT = 5\nDERIVED = LIMIT * 2\n')
+        self.load('b')
+        self.write(b='LIMIT = 6\nDERIVED = LIMIT * 3\n')
+        self.assertEqual(self.entry(self.reload(), 'b')['derived'], [])
+
+
+class Diff(Program):
+    def test_of_what_is_tracked(self):
+        old = ''.join('L%d = %d\n' % (number, number) for number in range(40))
+        self.write(m=old, n=F1)
+        self.load('m')
+        command('track')
+        self.load('n')
+        new = 'FIRST = 1\n' + old.replace('L20 = 20\n', '').replace('L38 = 38', 'L38 = 0')
+        self.write(m=new, n=F2)
+        self.assertNotIn('diff', self.entry(self.reload(dry_run=True)))
+        answer = self.reload(dry_run=True, verbose=1)
+        path = self.path('m.py')
+        expected = ''.join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), path + ' (loaded)', path))
+        self.assertEqual(self.entry(answer)['diff'], expected)
+        self.assertEqual(self.entry(answer, 'n')['diff'].split('\n')[2:], ['@@ -1,1 +1,1 @@', '-' + F1[:-1], '+' + F2[:-1], ''])
+        command('untrack')
+
+    def test_without_the_old_source(self):
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        self.assertIsNone(self.entry(self.reload(dry_run=True, verbose=1))['diff'])
 
 
 if __name__ == '__main__':
