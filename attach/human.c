@@ -219,58 +219,6 @@ void human_print(struct terminal *terminal, const struct options *options, const
 	}
 }
 
-/* "file:line: message", as compilers write it and editors read it. Needs a file; returns false without one. */
-static bool complain_gcc(struct terminal *terminal, const json_t *error)
-{
-	if (!human_string(error, "file")[0])
-		return false;
-	terminal_progress_end(terminal);
-	text_write(terminal->err, human_string(error, "file"), strlen(human_string(error, "file")), TEXT_LINE);
-	(void)fprintf(terminal->err, ":%" JSON_INTEGER_FORMAT ": ", human_integer(error, "line"));
-	text_write(terminal->err, human_string(error, "message"), strlen(human_string(error, "message")), TEXT_LINE);
-	(void)fputc('\n', terminal->err);
-	return true;
-}
-
-/* "pid 42: shop.cart: message (file:line)", without what the message says already. */
-static void complain_prose(struct terminal *terminal, const json_t *report, const json_t *error)
-{
-	const char *module = human_string(error, "module"), *file = human_string(error, "file");
-	const char *message = human_string(error, "message");
-	char line[32] = "";
-
-	if (!strncmp(message, module, strlen(module)))
-		module = "";
-	if (strstr(message, file))
-		file = "";
-	if (file[0] && json_is_integer(json_object_get(error, "line")))
-		(void)snprintf(line, sizeof(line), ":%" JSON_INTEGER_FORMAT, human_integer(error, "line"));
-	terminal_say(terminal, "pid %" JSON_INTEGER_FORMAT ": %s%s%s%s%s%s%s", human_integer(report, "pid"), module,
-		     module[0] ? ": " : "", message, file[0] ? " (" : "", file, line, file[0] ? ")" : "");
-}
-
-void human_complain(struct terminal *terminal, const struct options *options, const json_t *report)
-{
-	const json_t *error = json_object_get(report, "error"), *note;
-	const json_t *traceback = json_object_get(error, "traceback");
-	size_t i;
-
-	json_array_foreach(json_object_get(report, "notes"), i, note) {
-		if (!options->quiet)
-			terminal_say(terminal, "pid %" JSON_INTEGER_FORMAT ": note: %s", human_integer(report, "pid"),
-				     json_string_value(note));
-	}
-	if (!json_is_object(error))
-		return;
-	if (options->errors_gcc && complain_gcc(terminal, error))
-		return;
-	terminal_progress_end(terminal);
-	if (json_is_string(traceback))
-		text_write(terminal->err, json_string_value(traceback), json_string_length(traceback), TEXT_LINES);
-	complain_prose(terminal, report, error);
-	terminal_hint(terminal, human_string(error, "hint"));
-}
-
 void human_timing(struct terminal *terminal, const json_t *report)
 {
 	static const char *const keys[] = { "total", "stopped", "stopped_sum", "queued", "ran", "gil_longest" };

@@ -14,6 +14,8 @@
 void human_print(struct terminal *terminal, const struct options *options, const json_t *report, bool titled);
 /* Its error and hint, traceback and notes, to stderr. */
 void human_complain(struct terminal *terminal, const struct options *options, const json_t *report);
+/* Its error says of each change why it cannot be made; that is not repeated beside the modules. */
+bool human_is_refusal(const json_t *report);
 /* Its timings, to stderr: what -v adds. */
 void human_timing(struct terminal *terminal, const json_t *report);
 

@@ -17,7 +17,7 @@ static const struct state {
 	{ "reloaded", PAINT_GOOD, "reloaded" },	       { "restored", PAINT_GOOD, "restored" },
 	{ "would-reload", PAINT_CHANGED, "would be reloaded" }, { "unchanged", PAINT_NONE, "unchanged" },
 	{ "skipped", PAINT_CHANGED, "skipped" },       { "failed", PAINT_BAD, "failed" },
-	{ "stale", PAINT_CHANGED, "stale" },	       { "missing", PAINT_CHANGED, "without their source" },
+	{ "stale", PAINT_CHANGED, "stale" },	       { "missing", PAINT_CHANGED, "whose source is gone" },
 	{ "sourceless", PAINT_DIM, "sourceless" },     { "fresh", PAINT_NONE, "fresh" },
 };
 
@@ -129,14 +129,15 @@ static void print_executed(struct terminal *terminal, const json_t *module, int 
 	}
 }
 
-static void print_old_code(struct terminal *terminal, const json_t *module, int indent)
+static void print_old_code(struct terminal *terminal, const json_t *module, bool refused, int indent)
 {
-	bool failed = !strcmp(human_string(module, "state"), "failed");
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach(json_object_get(module, "kept_old"), i, item) {
-		begin_detail(terminal, indent, failed ? "cannot be done:" : "old code stays in");
+		if (refused)
+			break;
+		begin_detail(terminal, indent, "old code stays in");
 		human_field(terminal, item, "name");
 		(void)fputs(": ", terminal->out);
 		human_field(terminal, item, "reason");
@@ -169,6 +170,37 @@ static void print_items(struct terminal *terminal, const json_t *list, int inden
 	}
 }
 
+/* Remarks that are no warnings, as people read them; NULL for all others. */
+static const char *remark_words(const char *text)
+{
+	if (!text)
+		return NULL;
+	if (!strncmp(text, "only lines moved", strlen("only lines moved")))
+		return "nothing but line numbers changed";
+	if (strstr(text, ": No such file or directory"))
+		return "its source is gone; the loaded code stays";
+	return NULL;
+}
+
+static void print_warnings(struct terminal *terminal, const json_t *module, int indent)
+{
+	const char *state = human_string(module, "state");
+	bool reason = !strcmp(state, "failed") || !strcmp(state, "skipped");	/* of the state: no more than that */
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(module, "warnings"), i, item) {
+		const char *words = remark_words(json_string_value(item));
+
+		(void)fprintf(terminal->out, "%*s%s", indent, "", reason || words ? "" : "warning: ");
+		if (words)
+			(void)fputs(words, terminal->out);
+		else
+			human_line(terminal, item);
+		(void)fputc('\n', terminal->out);
+	}
+}
+
 static void print_diff(struct terminal *terminal, const json_t *module)
 {
 	const json_t *diff = json_object_get(module, "diff");
@@ -180,48 +212,96 @@ static void print_diff(struct terminal *terminal, const json_t *module)
 		(void)fputc('\n', terminal->out);
 }
 
-static void print_module(struct terminal *terminal, const json_t *module, int states_width, int names_width)
+/* With which code the source was compared. */
+static void print_baseline(struct terminal *terminal, const json_t *module, int indent)
 {
-	bool more = json_array_size(json_object_get(module, "changed")) ||
-		    json_array_size(json_object_get(module, "added")) ||
-		    json_array_size(json_object_get(module, "removed"));
-	const char *between = "  ";
-	int indent = states_width + 4;
+	static const struct {
+		const char *baseline, *words;
+	} rows[] = {
+		{ "tracked", "the source that was kept when it was loaded" },
+		{ "pyc", "its .pyc" },
+		{ "frame", "the code of its frame, which is running" },
+		{ "none", "what is loaded: no earlier source is known" },
+	};
 
-	print_head(terminal, module, states_width, more ? names_width : 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (!strcmp(rows[i].baseline, human_string(module, "baseline")))
+			(void)fprintf(terminal->out, "%*scompared with %s\n", indent, "", rows[i].words);
+	}
+}
+
+static bool print_all_names(struct terminal *terminal, const json_t *module)
+{
+	const char *between = "  ";
+
 	print_names(terminal, json_object_get(module, "changed"), "changed", &between);
 	print_names(terminal, json_object_get(module, "added"), "added", &between);
 	print_names(terminal, json_object_get(module, "removed"), "removed", &between);
+	return between[0] == ';';
+}
+
+static bool has_names(const json_t *module)
+{
+	return json_array_size(json_object_get(module, "changed")) || json_array_size(json_object_get(module, "added")) ||
+	       json_array_size(json_object_get(module, "removed"));
+}
+
+/* The error names one module, and says why it failed. */
+static bool is_told(const json_t *report, const json_t *module)
+{
+	return !strcmp(human_string(module, "state"), "failed") &&
+	       !strcmp(human_string(json_object_get(report, "error"), "module"), human_string(module, "name"));
+}
+
+struct widths {
+	int state, name;
+};
+
+static void print_module(struct terminal *terminal, const struct options *options, const json_t *report,
+			 const json_t *module, const struct widths *widths)
+{
+	int indent = widths->state + 4;
+
+	print_head(terminal, module, widths->state, has_names(module) ? widths->name : 0);
+	(void)print_all_names(terminal, module);
 	(void)fputc('\n', terminal->out);
 	print_executed(terminal, module, indent);
 	print_items(terminal, json_object_get(module, "rebound"), indent, "rebound");
 	print_items(terminal, json_object_get(module, "derived"), indent, "computed from it before, and left as it is:");
-	print_old_code(terminal, module, indent);
-	print_items(terminal, json_object_get(module, "warnings"), indent, "warning:");
-	print_diff(terminal, module);
+	print_old_code(terminal, module, human_is_refusal(report), indent);
+	if (!is_told(report, module))
+		print_warnings(terminal, module, indent);
+	if (options->verbose)
+		print_baseline(terminal, module, indent);
+	if (options->verbose && options->dry_run)
+		print_diff(terminal, module);
+}
+
+/* What the search for old code in all objects cost. */
+static void print_heap(struct terminal *terminal, const json_t *heap)
+{
+	json_int_t walks = human_integer(heap, "walks");
+	char duration[32];
+
+	if (walks < 1)
+		return;
+	human_duration((json_int_t)(json_number_value(json_object_get(heap, "ms")) * 1e3), duration, sizeof(duration));
+	if (walks == 1)
+		(void)fprintf(terminal->out, "looked at the heap once, %s\n", duration);
+	else
+		(void)fprintf(terminal->out, "looked at the heap %" JSON_INTEGER_FORMAT " times, %s\n", walks, duration);
 }
 
 void human_modules(struct terminal *terminal, const struct options *options, const json_t *report)
 {
-	const json_t *modules = json_object_get(report, "modules"), *heap = json_object_get(report, "heap"), *item;
-	int states_width = width_of(modules, "state", INDENT_MAX), names_width = width_of(modules, "name", INDENT_MAX);
-	const char *key;
+	const json_t *modules = json_object_get(report, "modules"), *item;
+	const struct widths widths = { width_of(modules, "state", INDENT_MAX), width_of(modules, "name", INDENT_MAX) };
 	size_t i;
 
 	json_array_foreach(modules, i, item)
-		print_module(terminal, item, states_width, names_width);
-	if (options->verbose && json_object_size(heap)) {
-		(void)fputs("heap:", terminal->out);
-		json_object_foreach((json_t *)heap, key, item) {
-			(void)fputc(' ', terminal->out);
-			text_write(terminal->out, key, strlen(key), TEXT_LINE);
-			if (json_is_integer(item))
-				(void)fprintf(terminal->out, " %" JSON_INTEGER_FORMAT, json_integer_value(item));
-			else if (json_is_real(item))
-				(void)fprintf(terminal->out, " %g", json_real_value(item));
-		}
-		(void)fputc('\n', terminal->out);
-	}
+		print_module(terminal, options, report, item, &widths);
+	if (options->verbose)
+		print_heap(terminal, json_object_get(report, "heap"));
 }
 
 /* "2024-05-01 14:02:11", marked as an estimate unless tracking saw it happen. */
@@ -267,12 +347,13 @@ void human_table(struct terminal *terminal, const json_t *report)
 			print_loaded(terminal, module);
 		(void)fputs("  ", terminal->out);
 		human_field(terminal, module, "path");
-		if (human_string(module, "why")[0]) {
+		if (!print_all_names(terminal, module) && human_string(module, "why")[0] &&
+		    strcmp(human_string(module, "why"), "content") != 0) {
 			(void)fputs("  (", terminal->out);
 			human_field(terminal, module, "why");
 			(void)fputc(')', terminal->out);
 		}
 		(void)fputc('\n', terminal->out);
-		print_items(terminal, json_object_get(module, "warnings"), states_width + 4, "warning:");
+		print_warnings(terminal, module, states_width + 4);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The report for people, from JSON objects. Needs attach/{human,human_modules,human_info,terminal,text,commands}.o.
+ * The report for people, from JSON objects. Needs attach/{human,human_error,human_modules,human_info,report,terminal,text,commands}.o.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -86,6 +86,68 @@ Test(human, reload_failed)
 	       "mr-attach: pid 42: shop.tax: '(' was never closed (/s/tax.py:31)\nhint: mend it\n");
 }
 
+/* What stderr says is not said beside the module, and the traceback's last line is the message. */
+Test(human, failure_is_told_once)
+{
+	expect("reload-stale",
+	       "{" RAN ",\"status\":1,\"modules\":[{\"name\":\"a\",\"state\":\"failed\",\"warnings\":[\"SyntaxError: x\"]},"
+	       "{\"name\":\"b\",\"state\":\"failed\",\"warnings\":[\"SyntaxError: y\"]}],\"error\":{\"code\":\"syntax-error\","
+	       "\"message\":\"SyntaxError: x\",\"module\":\"a\",\"file\":\"/s/a.py\",\"line\":3,"
+	       "\"traceback\":\"  File 3\\n    (\\nSyntaxError: x\\n\"}}",
+	       "failed  a\nfailed  b\n          SyntaxError: y\n"
+	       "pid 42: failed, and everything is as it was before; stopped 0.11 ms, ran 1.5 ms\n",
+	       "  File 3\n    (\nmr-attach: pid 42: a: SyntaxError: x (/s/a.py:3)\n");
+}
+
+#define REFUSED(more) "{" RAN ",\"status\":1,\"modules\":[{\"name\":\"a\",\"path\":\"/s/a.py\",\"state\":\"failed\"," \
+	"\"kept_old\":[{\"name\":\"C\",\"reason\":\"no\"}" more "]}],\"error\":{\"code\":\"refused\",\"module\":\"a\"," \
+	"\"message\":\"a.C: no; and so on\",\"hint\":\"h\"}}"
+
+Test(human, refusal_is_told_once)
+{
+	static const char out[] = "failed  a\n"
+				  "pid 42: failed, and everything is as it was before; stopped 0.11 ms, ran 1.5 ms\n";
+
+	expect("reload", REFUSED(""), out, "mr-attach: pid 42: a.C: no; and so on\nhint: h\n");
+	expect("reload", REFUSED(",{\"name\":\"a\",\"reason\":\"nor this\"}"), out,
+	       "mr-attach: pid 42: a.C: no (/s/a.py)\nmr-attach: pid 42: a: nor this (/s/a.py)\nhint: h\n");
+}
+
+Test(human, remarks)
+{
+	expect("reload-stale",
+	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"a\",\"state\":\"skipped\",\"warnings\":"
+	       "[\"/s/a.py: No such file or directory\"]},{\"name\":\"b\",\"state\":\"unchanged\",\"warnings\":"
+	       "[\"only lines moved: tracebacks follow\",\"look\"]}]}",
+	       "skipped    a\n             its source is gone; the loaded code stays\n"
+	       "unchanged  b\n             nothing but line numbers changed\n             warning: look\n"
+	       "pid 42: 1 module unchanged, 1 skipped; stopped 0.11 ms, ran 1.5 ms\n", "");
+}
+
+Test(human, verbose)
+{
+	static const char report[] = "{" RAN ",\"status\":0,\"heap\":{\"walks\":1,\"ms\":1.65,\"frozen\":0},\"modules\":["
+				     "{\"name\":\"a\",\"state\":\"would-reload\",\"baseline\":\"frame\",\"diff\":\"-x\\n+y\"}]}";
+	struct options options = { .verbose = 1, .dry_run = true };
+
+	print("reload", &options, report, false);
+	cr_expect_str_eq(out_text, "would-reload  a\n                compared with the code of its frame, which is running\n"
+				   "-x\n+y\nlooked at the heap once, 1.6 ms\n"
+				   "pid 42: 1 module would be reloaded; stopped 0.11 ms, ran 1.5 ms\n");
+	options.verbose = 0;
+	print("reload", &options, report, false);
+	cr_expect_not(strstr(out_text, "+y"));
+	cr_expect_not(strstr(out_text, "heap"));
+}
+
+Test(human, notes_are_in_the_json)
+{
+	struct options options = { .json = true };
+
+	print("exec", &options, "{" RAN ",\"output\":\"\",\"notes\":[\"cut\"]}", false);
+	cr_expect_str_eq(err_text, "");
+}
+
 Test(human, errors_for_editors)
 {
 	struct options options = { .errors_gcc = true };
@@ -119,9 +181,14 @@ Test(human, list)
 	expect("stale",
 	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"a\",\"state\":\"stale\",\"path\":\"/s/a.py\",\"why\":\"content\","
 	       "\"loaded_at\":86400,\"exact\":true},{\"name\":\"bb\",\"state\":\"missing\",\"path\":\"/s/b.py\"}]}",
-	       "stale    a    1970-01-02 00:00:00  /s/a.py  (content)\n"
+	       "stale    a    1970-01-02 00:00:00  /s/a.py\n"
 	       "missing  bb                        /s/b.py\n"
-	       "pid 42: 1 module stale, 1 without their source; stopped 0.11 ms, ran 1.5 ms\n", "");
+	       "pid 42: 1 module stale, 1 whose source is gone; stopped 0.11 ms, ran 1.5 ms\n", "");
+	expect("stale",
+	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"a\",\"state\":\"stale\",\"path\":\"/s/a.py\",\"why\":\"content\","
+	       "\"changed\":[\"f\"]},{\"name\":\"b\",\"state\":\"stale\",\"path\":\"/s/b.py\",\"why\":\"undone\"}]}",
+	       "stale  a  /s/a.py  changed f\nstale  b  /s/b.py  (undone)\n"
+	       "pid 42: 2 modules stale; stopped 0.11 ms, ran 1.5 ms\n", "");
 	expect("stale", "{" RAN ",\"status\":0,\"modules\":[]}", "pid 42: nothing is stale; stopped 0.11 ms, ran 1.5 ms\n",
 	       "");
 }
