@@ -36,9 +36,9 @@ STUBFLAGS := -std=gnu11 $(WARN) -Os -ffreestanding -fPIC -fno-stack-protector -f
 	-fno-asynchronous-unwind-tables -fno-jump-tables -mgeneral-regs-only -fvisibility=hidden -U_FORTIFY_SOURCE
 PYTHON_INCLUDES ?= $(shell /usr/bin/python3-config --includes)
 
-$(B)/payload/stub.o $(B)/payload/stage.o: $(B)/payload/%.o: payload/%.c payload/request.h payload/syscall_raw.h
+$(B)/payload/stub.o $(B)/payload/stage.o: $(B)/payload/%.o: payload/%.c payload/request.h payload/syscall_$(CPU).h
 	@mkdir -p $(@D)
-	$(CC) $(STUBFLAGS) -isystem $(subst -I,,$(firstword $(PYTHON_INCLUDES))) -c -o $@ $<
+	$(CC) $(STUBFLAGS) -include payload/syscall_$(CPU).h -isystem $(subst -I,,$(firstword $(PYTHON_INCLUDES))) -c -o $@ $<
 
 $(B)/payload/%.elf: payload/%.lds
 	$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-T,payload/$*.lds -o $@ $(filter %.o,$^)

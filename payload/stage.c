@@ -6,7 +6,6 @@
  * becomes of the tool.
  */
 #include "request.h"
-#include "syscall_raw.h"
 
 enum {
 	SIG_BITS = 64,

@@ -12,7 +12,6 @@
 #include <pthread.h>
 
 #include "request.h"
-#include "syscall_raw.h"
 
 #define FN(block, name) ((__typeof__(&name))(block)->py.name)
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Raw system calls for code that has no libc: the one place of payload/ besides the .S files that knows the CPU.
+ * Raw system calls of x86-64, for code that has no libc. The Makefile includes the file of the CPU before stage.c and stub.c.
  */
 #ifndef MR_SYSCALL_RAW_H
 #define MR_SYSCALL_RAW_H
 
 #include <stdint.h>
-
-#if !defined(__x86_64__)
-#error "write the system call of this CPU here"
-#endif
 
 #define RAW_RT_SIGACTION	13
 #define RAW_RT_SIGPROCMASK	14
