@@ -92,7 +92,7 @@ static void write_hint(FILE *out, const char *hint, const struct options *option
 /* Changes that the objects of a running process cannot follow. */
 static const char *hint_lacking(const json_t *error)
 {
-	static const char *const words[] = { "enum", "__slots__", "the bases" };
+	static const char *const words[] = { "enum", "EnumType", "__slots__", "the bases" };
 	const char *code = json_string_value(json_object_get(error, "code"));
 	const char *message = json_string_value(json_object_get(error, "message"));
 
