@@ -112,6 +112,7 @@ def guess(module, code, tree, signatures, keep=()):
     for statement in tree.body:
         if not set(trees.bound(statement)) & set(deleted) - set(module.dict):
             compare_statement(result, statement, module.dict, runtime)
+    compare_decorators(result, module, tree, root)
     named = dict(baseline.classes_of(module))
     statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}
     for name, kind in named.items():
@@ -191,7 +192,48 @@ def other_header(statement, live, namespace, result):
         if value is not None and trees.is_literal(value) and not same_value(
                 (live.__kwdefaults__ or {}).get(argument.arg, live), trees.literal(value)):
             return True
+    return other_annotations(statement, live, namespace)
+
+
+def other_annotations(statement, live, namespace):
+    """Whether an annotation that is a plain name leads elsewhere; where they are computed when asked for, nobody asks."""
+    if hasattr(live, '__annotate__') or type(live.__annotations__) is not dict:
+        return False
+    args, builtins = statement.args, host.builtin('builtins').__dict__
+    notes = [(one.arg, one.annotation) for one in args.args + args.kwonlyargs + [args.vararg, args.kwarg] if one]
+    for name, note in notes + [('return', statement.returns)]:
+        if trees.kind(note) == 'Name':
+            now = live.__annotations__.get(name)     # a text, if annotations are a future feature
+            if now is not namespace.get(note.id, builtins.get(note.id)) and not (type(now) is str and now == note.id):
+                return True
     return False
+
+
+def compare_decorators(result, module, tree, root):
+    """A function that is not what its definition makes now: a decorator may have come or gone."""
+    news, bound = {}, [name for one in trees.inside(tree.body) for name in trees.bound(one)]
+    for node in root.nodes:
+        news[node.path] = node.code
+    for statement in tree.body:
+        name = getattr(statement, 'name', None)
+        live = module.dict.get(name)
+        if trees.kind(statement) not in ('FunctionDef', 'AsyncFunctionDef') or live is None or bound.count(name) != 1:
+            continue
+        plain = type(live) is host.FunctionType and live.__globals__ is module.dict and live.__code__.co_name == name
+        if not statement.decorator_list and not plain and not host.is_class(live):
+            result.warnings.append('line %d: %s is not the function that the source defines: a decorator has left it, or '
+                                   'the program replaced it; --reinit %s takes the source' % (statement.lineno, name, name))
+        elif statement.decorator_list and plain and name in news and above(live.__code__) != above(news[name]):
+            result.warnings.append('line %d: the decorators of %s may have changed, and were not run again; --reinit %s '
+                                   'runs them' % (statement.lineno, name, name))
+
+
+def above(code):
+    """How many lines stand above the first one of a function's body, decorators included."""
+    for one in units.instructions(code) or ():
+        if one.name not in units.LINE_MARKS and one.line is not None:
+            return one.line - code.co_firstlineno
+    return None
 
 
 def compare_import(result, statement, namespace, runtime):
