@@ -35,6 +35,24 @@ static void spell_program(const struct options *options, pid_t pid, char *ret, s
 	(void)append_word(ret, size, number);
 }
 
+static bool append_each(char *line, size_t size, const char *option, const struct words *words)
+{
+	bool all = true;
+
+	for (size_t i = 0; all && i < words->count; i++)
+		all = append_word(line, size, option) && append_word(line, size, words->word[i]);
+	return all;
+}
+
+/* What was asked for stays asked for: a hint to add an option must not take away others. */
+static bool append_options(char *line, size_t size, const struct options *options)
+{
+	return (!options->dry_run || append_word(line, size, "-n")) && (!options->all || append_word(line, size, "--all")) &&
+	       (!options->full || append_word(line, size, "--full")) &&
+	       append_each(line, size, "--keep", &options->keep) &&
+	       append_each(line, size, "--reinit", &options->reinit);
+}
+
 void hint_retry(const struct options *options, pid_t pid, char *ret, size_t size)
 {
 	const struct words *operands = &options->operands;
@@ -44,6 +62,8 @@ void hint_retry(const struct options *options, pid_t pid, char *ret, size_t size
 	(void)append_word(ret, size, options->command->name);
 	for (size_t i = 0; all && i < operands->count; i++)
 		all = append_word(ret, size - 4, operands->word[i]);
+	if (!options->command->code)
+		all = all && append_options(ret, size - 4, options);
 	if (!all)
 		(void)append_word(ret, size, "...");
 }

@@ -201,6 +201,17 @@ Test(hint, can_be_typed_as_it_stands)
 	expect_hint("{\"hint\":null}", true, "none");
 }
 
+Test(hint, keeps_what_was_asked_for)
+{
+	const char *kept[] = { "A", "m.B" };
+	struct options options = { .program = "mr-attach", .command = command_find("reload-stale"), .keep = { kept, 2 },
+				   .dry_run = true };
+	char line[256];
+
+	hint_retry(&options, 42, line, sizeof(line));
+	cr_expect_str_eq(line, "mr-attach 42 reload-stale -n --keep A --keep m.B");
+}
+
 Test(hint, what_needs_a_restart)
 {
 	const char *restart = "this change needs a restart of the process";
