@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "human.h"
+#include "report.h"
 #include "util.h"
 
 /* "file:line: message", as compilers write it and editors read it. Needs a file; returns false without one. */
@@ -51,6 +52,9 @@ static void complain_prose(struct terminal *terminal, const json_t *report, cons
 	const char *message = human_string(error, "message");
 	char line[32] = "";
 
+	/* The exception is ours, and names only how it was done. */
+	if (report_interrupted(report))
+		message = report_status(report) == 7 ? "it did not end before the timeout, and was interrupted" : "interrupted";
 	if (!strncmp(message, module, strlen(module)))
 		module = "";
 	if (strstr(message, file))

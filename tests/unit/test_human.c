@@ -140,6 +140,14 @@ Test(human, verbose)
 	cr_expect_not(strstr(out_text, "heap"));
 }
 
+Test(human, timeout)
+{
+	expect("exec",
+	       "{" RAN ",\"status\":7,\"output\":\"\",\"error\":{\"code\":\"interrupted\",\"message\":\"KeyboardInterrupt\","
+	       "\"file\":\"a.py\",\"line\":3,\"traceback\":\"T\\nKeyboardInterrupt\\n\"}}",
+	       "", "T\nmr-attach: pid 42: it did not end before the timeout, and was interrupted (a.py:3)\n");
+}
+
 Test(human, notes_are_in_the_json)
 {
 	struct options options = { .json = true };
