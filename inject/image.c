@@ -33,11 +33,13 @@ int images_find(const struct mr_maps *maps, pid_t pid, struct images *ret)
 		const struct mr_map *map = &maps->map[i];
 		struct image *last = ret->count ? &ret->image[ret->count - 1] : NULL;
 
-		if (begins(map) && !(last && same_file(last->map, map) && map->start == last->end))
+		bool same = last && last->map && same_file(last->map, map);
+
+		if (begins(map) && !(same && map->start == last->end))
 			ret->image[ret->count++] = (struct image){
 				.memory = &ret->memory, .map = map, .start = map->start, .end = map->end,
 			};
-		else if (last && map->inode && same_file(last->map, map))
+		else if (same && map->inode)
 			last->end = map->end;
 	}
 	return 0;
