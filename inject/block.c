@@ -85,13 +85,16 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 
 static int failed(struct mr_target *target, const struct region *region, int r, struct mr_error *err)
 {
+	int again;
+
 	for (int i = 0; i < ENDED_TRIES; i++) {	/* its memory goes a moment before /proc says so */
 		if (r == -ESRCH || target_alive(target, NULL) < 0)
 			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
 		sleep_ns(NS_PER_MS);
 	}
-	if (target_refresh(target, err) < 0)
-		return -(int)err->code;
+	again = target_refresh(target, err);
+	if (again < 0)
+		return again;
 	if (!maps_find(&target->maps, region->at))
 		return mr_fail(err, MR_E_ENDED, 0, "process %d began another program", (int)target->pid);
 	return mr_fail(err, MR_E_BUG, -r, "the region");

@@ -187,7 +187,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	if (r < 0)
 		return r;
 	r = deliver(&d, err);
-	if (d.mapped)
+	if (d.mapped && r != -(int)MR_E_ENDED)
 		delivery_cleanup(&d);
 	visit_end(&d.visit);
 	visits_settle(target, now_ns() + SETTLE_LIMIT);

@@ -65,7 +65,7 @@ static struct image *image_again(struct images *images, uint64_t start)
 /* Old images would point into the old text, so the interpreter's are looked up again by address. */
 int target_refresh(struct mr_target *target, struct mr_error *err)
 {
-	uint64_t python = target->python.image->start;
+	uint64_t python = target->python.image ? target->python.image->start : 0;
 	uint64_t libc = target->python.libc ? target->python.libc->start : 0;
 	int r;
 
