@@ -154,6 +154,11 @@ def standard_library():
     return base
 
 
+def no_import(name, *unused):
+    """Such a file may import what is not loaded (opcode.py: _opcode, a shared library of some builds)."""
+    raise ImportError(name)
+
+
 def standard_namespace(name):
     """What the file NAME.py of the standard library defines, in a namespace of its own; None without that file."""
     directory = standard_library()
@@ -163,7 +168,8 @@ def standard_namespace(name):
     try:
         with _io.open(path, 'rb') as stream:
             source = stream.read()
-        namespace = {'__name__': '_mr_attach_' + name, '__builtins__': builtin('builtins')}
+        builtins = dict(builtin('builtins').__dict__, __import__=no_import)
+        namespace = {'__name__': '_mr_attach_' + name, '__builtins__': builtins}
         exec(compile_quietly(source, path), namespace)
     except (OSError, SyntaxError, ImportError):
         return None
