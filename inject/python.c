@@ -197,15 +197,18 @@ static int calls_find(struct interpreter *python, struct mr_error *err)
 /* libc's functions may be spread over libc and libpthread (glibc before 2.34). */
 static void libc_find(struct interpreter *python, struct images *images)
 {
+	struct request_python *calls = &python->calls;
+	uint64_t *const slots[ARRAY_LEN(libc_symbols)] = { &calls->errno_location, &calls->pthread_create,
+							   &calls->pthread_self, &calls->pthread_detach };
+
 	for (size_t i = 0; i < images->count; i++) {
 		struct image *image = &images->image[i];
-		uint64_t *slot = &python->calls.errno_location;
 
 		if (!is_libc(image))
 			continue;
-		for (size_t k = 0; k < ARRAY_LEN(libc_symbols); k++)
-			if (!slot[k])
-				slot[k] = symbols_find(image, libc_symbols[k]);
+		for (size_t k = 0; k < ARRAY_LEN(slots); k++)
+			if (!*slots[k])
+				*slots[k] = symbols_find(image, libc_symbols[k]);
 		if (symbols_find(image, "malloc"))
 			python->libc = image;
 	}
@@ -233,6 +236,14 @@ int interpreter_find(struct images *images, const struct mr_facts *facts, struct
 	ret->facts.free_threaded = symbols_find(ret->image, "_Py_MergeZeroLocalRefcount") != 0;
 	ret->facts.musl = ret->libc && is_musl(ret->libc);
 	return 0;
+}
+
+/* Up to 3.6 it is a variable, and Py_IsInitialized says no from early on. */
+bool interpreter_finalizing(const struct interpreter *python)
+{
+	uint64_t at = symbols_find(python->image, "_Py_Finalizing"), thread = 0;
+
+	return at && memory_read(python->image->memory, at, &thread, sizeof(thread)) == 0 && thread;
 }
 
 /* The version string of sys.version begins with "3.MINOR.MICRO"; it stands in the data that is not executable. */

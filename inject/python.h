@@ -37,6 +37,9 @@ enum role interpreter_role(const struct interpreter *python, struct image *image
 /* CPython's own code: the interpreter, or an extension module of its standard library. */
 bool interpreter_own(const struct interpreter *python, struct image *image);
 
+/* Is it shutting down? For versions that have no function to ask (3.6); false for the others. */
+bool interpreter_finalizing(const struct interpreter *python);
+
 /* "3.11.4 (main, …)" from the read-only data, for versions that do not tell their micro number; sets facts.micro. */
 void interpreter_micro(struct interpreter *python);
 

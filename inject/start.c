@@ -25,6 +25,10 @@ struct starter {
 static int terminal(struct starter *s, struct mr_error *err)
 {
 	switch (s->d->head.refusal) {
+	case REFUSAL_STARTING:
+		if (!interpreter_finalizing(&s->d->target->python))
+			return 0;
+		/* fall through */
 	case REFUSAL_FINALIZING:
 		return mr_fail(err, MR_E_FINALIZING, 0, "process %d", (int)s->d->target->pid);
 	case REFUSAL_INTERPRETERS:
