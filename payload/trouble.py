@@ -145,7 +145,8 @@ def failure_of(context, error):
     elif isinstance(error, SyntaxError) and not frames:
         code, result['file'], result['line'] = 'syntax-error', error.filename, error.lineno
     elif code == 'engine':
-        report.own, report.sources = True, {OURS + '>/%s.py' % name: text for name, text in parts()[0].items()}
+        found = globals()['parts']()[0]
+        report.own, report.sources = True, {OURS + '>/%s.py' % name: text for name, text in found.items()}
         result['hint'] = 'please report it; mr-attach PID untrack removes the engine'
     return dict(result, code=code, message=report.message(error), traceback=report.text(error))
 

@@ -156,7 +156,8 @@ class Misspelt(Program):
     def test_did_you_mean(self):
         self.write(shop__init='', shop__cart=F1)
         self.load('shop.cart')
-        for text, meant in (('shop.crat', 'shop.cart'), ('shpo', 'shop'), ('shop.carts', 'shop.cart'), ('shop.xyzzy', None)):
+        for text, meant in (('shop.crat', 'shop.cart'), ('shpo', 'shop'), ('shop.carts', 'shop.cart'),
+                            ('shop.xyzzy', None)):
             hint = self.refused(self.attempt(text), 'no-such-module')['hint']
             self.assertEqual(hint, 'did you mean %s?' % meant if meant else 'mr-attach PID list shows what is loaded')
         self.assertEqual(self.refused(self.attempt('cart'), 'no-such-module')['hint'], 'loaded is shop.cart')
@@ -209,7 +210,8 @@ class OurMistake(Program):
         self.load('m')
         self.write(m=F2)
         for part in ('listing', 'attached', 'scope'):
-            sent = other_engine(part, lambda data: data.replace(b'signatures, found = codes', b'broken = {}["our own"]; x')
+            sent = other_engine(part, lambda data: data
+                                .replace(b'signatures, found = codes', b'broken = {}["our own"]; x')
                                 .replace(b'found, seen = [], {}\n', b'broken = {}["our own"]\n')
                                 .replace(b"if command == 'stale'", b'{}["our own"]\n    if 1'))
             answer = command('stale', sent=sent)
@@ -338,7 +340,8 @@ class Diff(Program):
         path = self.path('m.py')
         expected = ''.join(difflib.unified_diff(old.splitlines(True), new.splitlines(True), path + ' (loaded)', path))
         self.assertEqual(self.entry(answer)['diff'], expected)
-        self.assertEqual(self.entry(answer, 'n')['diff'].split('\n')[2:], ['@@ -1,1 +1,1 @@', '-' + F1[:-1], '+' + F2[:-1], ''])
+        lines = self.entry(answer, 'n')['diff'].split('\n')
+        self.assertEqual(lines[2:], ['@@ -1,1 +1,1 @@', '-' + F1[:-1], '+' + F2[:-1], ''])
         command('untrack')
 
     def test_without_the_old_source(self):
