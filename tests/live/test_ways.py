@@ -3,7 +3,7 @@
 import ast
 import unittest
 
-from harness import (DEFAULT, HERE_NOW, OPEN_WAITS, PATIENCE, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
+from harness import (DEFAULT, HERE_NOW, OPEN_WAITS, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
                      can, each, expand, label)
 
 WHO = ('import os, sys, threading; (os.getpid(), threading.get_ident() == threading.main_thread().ident, '
