@@ -30,7 +30,7 @@ REPORT_KEYS = {'schema', 'pid', 'command', 'status', 'python', 'executable', 'in
                'modules', 'excluded_stale', 'heap', 'output', 'value', 'error'}
 TIMING_KEYS = {'total', 'stopped', 'stopped_sum', 'stops', 'queued', 'ran', 'gil_longest'}
 MODULE_KEYS = {'name', 'path', 'state', 'why', 'baseline', 'changed', 'added', 'removed', 'rebound', 'executed', 'derived',
-               'kept_old', 'running_old', 'warnings', 'ran_us'}
+               'kept_old', 'running_old', 'warnings', 'ran_us', 'diff'}
 
 HERE_NOW = [p for p in pythons.chosen(RUNS) if p.here]
 BY_NAME = {p.name: p for p in HERE_NOW}
