@@ -64,7 +64,7 @@ static const struct field module_fields[] = {
 	{ OBJECTS, false, "running_old", running_fields },
 	{ STRINGS, false, "warnings", NULL },
 	{ INTEGER, false, "ran_us", NULL },
-	{ STRING, true, "diff", NULL },
+	{ STRING, false, "diff", NULL },
 	{ NUMBER, true, "loaded_at", NULL },
 	{ BOOLEAN, true, "exact", NULL },
 	{ .key = NULL },
