@@ -31,7 +31,7 @@ musl)
 	chmod +x mcc
 	cd src
 	PKG_CONFIG=/bin/false ac_cv_header_zlib_h=no ac_cv_lib_z_gzread=no py_cv_module_zlib=n/a \
-		CC="$work/mcc" CFLAGS=-O1 \
+		CC="$work/mcc" CFLAGS=-O1 LDFLAGS=-Wl,--eh-frame-hdr \
 		./configure --prefix="$prefix.new" --with-ensurepip=no --disable-test-modules >>../build.log 2>&1
 	;;
 *)
