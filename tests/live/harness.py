@@ -25,6 +25,9 @@ SANITIZED = bool(os.environ.get('SAN'))
 RUNS = os.environ.get('MR_RUNS', 'check')
 PATIENCE = 30.0  # seconds until anything that must happen counts as not happening
 
+# Whoever starts the tests in the background starts them with SIGINT ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Every key of a report in JSON, and of a module in it.
 REPORT_KEYS = {'schema', 'pid', 'command', 'status', 'python', 'executable', 'interpreter', 'delivery', 'timing_us',
                'modules', 'excluded_stale', 'heap', 'output', 'value', 'error'}
