@@ -111,6 +111,7 @@ static int lock_take(struct delivery *d, struct mr_error *err)
 	while (flock(memory->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return mr_fail(err, MR_E_BUG, errno, "locking");
+		d->target->fresh = false;
 		if (delivery_cancelled(d))
 			return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
 		if (now_ns() > d->start_limit_ns)

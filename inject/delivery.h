@@ -13,6 +13,7 @@ struct delivery {
 	const struct mr_request *request;
 	struct mr_answer *answer;
 	struct region region;
+	bool alone;			/* no other region was there at the beginning */
 	bool mapped;			/* the region is there, as far as we know */
 	struct visit visit;
 	struct request_block head;	/* as last read */

@@ -189,12 +189,14 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 {
 	struct mr_error ignored = MR_ERROR_INIT;
 	struct stage_call *calls = d->visit.frame.frame.calls;
-	struct region all[REGION_SLOTS];
+	struct region all[REGION_SLOTS] = { { .state = REGION_FREE } };
 	bool own = d->mapped && nobody_inside(d);
 	size_t n = 0;
 
-	if (target_refresh(d->target, &ignored) < 0 || regions_look(d->target, all) == (own || !d->mapped ? 0 : 1) ||
-	    visit_any(d, limit_ns, &ignored) < 0)
+	if (!(own && d->alone) && (target_refresh(d->target, &ignored) < 0 ||
+				   regions_look(d->target, all) == (own || !d->mapped ? 0 : 1)))
+		return 0;
+	if (visit_any(d, limit_ns, &ignored) < 0)
 		return 0;
 	visit_frame(&d->visit);
 	own = own && nobody_inside(d);
@@ -213,12 +215,13 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 static int region_get(struct delivery *d, struct mr_error *err)
 {
 	struct region all[REGION_SLOTS];
-	int r = target_refresh(d->target, err);
+	int r = d->target->fresh ? 0 : target_refresh(d->target, err);
 
+	d->target->fresh = false;
 	if (r < 0)
 		return r;
 	(void)stage_place(d->target, NULL, NULL);
-	(void)regions_look(d->target, all);
+	d->alone = regions_look(d->target, all) == 0;
 	r = runner_wait(d, all, err);
 	if (r < 0)
 		return r;

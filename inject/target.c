@@ -162,6 +162,7 @@ int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
 	r = open_process(target, err);
 	if (r == 0)
 		r = target_alive(target, err);
+	target->fresh = true;
 	if (r < 0) {
 		mr_target_close(target);
 		return r;

@@ -24,6 +24,7 @@ struct mr_target {
 	struct unwinder *unwinder;
 	struct verdicts verdicts;
 	struct memory memory;
+	bool fresh;		/* the maps have just been read */
 	uint64_t stage;		/* where the stage lies, 0 before it is placed */
 	struct thread stuck[TARGET_STUCK_MAX];	/* asked to stop, and not stopped yet */
 	size_t stuck_count;
