@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The main job, seen from a user's chair: a live service gets new code without a restart. Run by `make demo`.
 set -eu
+unset PYTHONDONTWRITEBYTECODE # the .pyc tells what a module that is seconds old ran before
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 PATH=$top/${B:-build}:$PATH
