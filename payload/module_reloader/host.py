@@ -176,18 +176,22 @@ def standard_namespace(name):
     return namespace
 
 
+STRETCH = 0.05                               # seconds
+
+
 class Unbroken:
-    """A stretch in which no other thread gets the GIL, if it lasts less than half a second.
+    """A stretch in which no other thread gets the GIL, if it lasts less than STRETCH.
 
     A waiting thread asks for the GIL after the switch interval that it saw when it began to wait, so the interval is
-    raised, then everybody is let in once.  A larger value is no better: a waiter sleeps as long as it says.
+    raised, then everybody is let in once.  A larger value is no better: a waiter sleeps as long as it says, and each busy
+    thread that is let in keeps the GIL for that long.
     """
 
     def __enter__(self):
         self.interval, self.collecting = sys.getswitchinterval(), gc.isenabled()
         try:
             gc.disable()
-            sys.setswitchinterval(0.5)
+            sys.setswitchinterval(STRETCH)
             time.sleep(0)
         except BaseException:                # a signal handler of the program
             self.__exit__()
