@@ -10,7 +10,8 @@ import sys
 OURS = '<mr-attach>/%s.py'
 PACKAGE, PUBLIC = '_mr_attach', 'module_reloader'
 LOOKING = ('list', 'stale', 'history')
-BRISK = 0.0002                               # seconds: the switch interval while the engine is at work
+BRISK, STRETCH = 0.0002, 0.05                # seconds: the switch interval while the engine is at work; host.STRETCH
+HALF = 5e-7                                  # half of its unit: setswitchinterval() cuts off, and would lose one each time
 
 
 def load(parts, whole, context, digest):
@@ -100,16 +101,14 @@ def run(request, context, parts, digest):
     Each look at a file lets go of the GIL.  Among busy threads it comes back only after each of them has had a switch
     interval: some 20 ms with four of them, more than a second for a hundred files.
     """
-    interval = brisk = sys.getswitchinterval()
+    interval = sys.getswitchinterval()
     try:
-        sys.setswitchinterval(min(interval, BRISK))
-        brisk = sys.getswitchinterval()
+        sys.setswitchinterval(min(interval, BRISK) + HALF)
         return work(request, context, parts, digest)
     finally:
-        host = getattr(sys.modules.get(PACKAGE), 'host', None)
         # STRETCH: a handler of the program raised between two of our lines
-        if sys.getswitchinterval() in (brisk, getattr(host, 'STRETCH', brisk)):
-            sys.setswitchinterval(interval)
+        if any(abs(sys.getswitchinterval() - ours) < HALF for ours in (BRISK, STRETCH)):
+            sys.setswitchinterval(interval + HALF)
 
 
 def work(request, context, parts, digest):

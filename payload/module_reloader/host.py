@@ -198,7 +198,7 @@ class Unbroken:
             raise
 
     def __exit__(self, *unused):
-        sys.setswitchinterval(self.interval)
+        sys.setswitchinterval(self.interval + 5e-7)  # it cuts off to microseconds: the same value again would lose one
         if self.collecting:
             gc.enable()
 
