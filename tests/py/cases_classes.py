@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Cases: classes and their instances."""
+from cases import K1, K2, case
+
+case('method_live', K1, K2, 'k = m.K(); b = k.a', 'k.a(), b(), m.K().a()', (2, 2, 2))
+case('class_identity', K1, K2, 'K = m.K; k = K()', 'isinstance(k, m.K), isinstance(m.K(), K), K is m.K', (True,) * 3)
+case('method_added', K1, K1 + '    def b(self): return 9\n', 'k = m.K()', 'k.b()', 9)
+case('method_removed', K1 + '    def b(self): return 9\n', K1, 'k = m.K()', 'hasattr(k, "b")', False)
+case('inherited_override_removed', 'class A:\n    def a(self): return "A"\nclass K(A):\n    def a(self): return "K"\n',
+     'class A:\n    def a(self): return "A"\nclass K(A):\n    pass\n', 'k = m.K()', 'k.a()', 'A')
+case('method_swapped_names', 'class K:\n    def a(self): return "a"\n    def b(self): return "b"\n',
+     'class K:\n    def a(self): return "b"\n    def b(self): return "a"\n', 'k = m.K(); h = k.a', 'k.a(), k.b(), h()',
+     ('b', 'a', 'b'))
+case('static_class_methods', 'class K:\n    @staticmethod\n    def s(): return 1\n    @classmethod\n    def c(cls): return 1\n',
+     'class K:\n    @staticmethod\n    def s(): return 2\n    @classmethod\n    def c(cls): return 2\n',
+     'k = m.K(); s = m.K.s; c = m.K.c', 'k.s(), k.c(), s(), c()', (2, 2, 2, 2))
+case('property_body', 'class K:\n    @property\n    def p(self): return 1\n', 'class K:\n    @property\n    def p(self): return 2\n',
+     'k = m.K()', 'k.p', 2)
+P = 'class K:\n    @property\n    def p(self): return self.v\n    @p.setter\n    def p(self, v): self.v = v * %d\n'
+case('property_setter', P % 1, P % 2, 'k = m.K()', 'setattr(k, "p", 4) or k.p', 8)
+case('property_to_method', 'class K:\n    @property\n    def p(self): return 1\n', 'class K:\n    def p(self): return 2\n',
+     'k = m.K()', 'k.p()', 2)
+case('method_to_static', 'class K:\n    def s(self): return 1\n', 'class K:\n    @staticmethod\n    def s(): return 2\n',
+     'k = m.K()', 'k.s()', 2)
+case('cached_property', 'import functools\nclass K:\n    @functools.cached_property\n    def p(self): return 1\n',
+     'import functools\nclass K:\n    @functools.cached_property\n    def p(self): return 2\n', 'k = m.K()', 'k.p', 2, (3, 8))
+case('class_attr_changed', 'class K:\n    x = 1\n', 'class K:\n    x = 2\n', 'K = m.K; k = K()', 'k.x, K.x', (2, 2))
+case('class_attr_runtime_state', 'class K:\n    x = 0\n    def a(self): return 1\n',
+     'class K:\n    x = 0\n    def a(self): return 2\n', 'm.K.x = 5', 'm.K.x, m.K().a()', (5, 2))
+case('init_changed_attr', 'class K:\n    def __init__(self): self.a = 1\n',
+     'class K:\n    def __init__(self):\n        self.a = 1\n        self.b = 2\n', 'k = m.K()',
+     'getattr(k, "b", "missing"), m.K().b', ('missing', 2))
+case('base_added', 'class B:\n    def b(self): return "b"\nclass K: pass\n',
+     'class B:\n    def b(self): return "b"\nclass K(B): pass\n', 'k = m.K()', 'k.b(), isinstance(k, m.B)', ('b', True))
+AB = 'class A:\n    def a(self): return "A"\nclass B:\n    def a(self): return "B"\n'
+case('base_swapped', AB + 'class K(A): pass\n', AB + 'class K(B): pass\n', 'k = m.K()', 'k.a(), m.K().a()', ('B', 'B'))
+case('slots_added', 'class K:\n    __slots__ = ("a",)\n    def o(self): return "ok"\n',
+     'class K:\n    __slots__ = ("a", "b")\n    def o(self): return "ok"\n', 'k = m.K()',
+     'setattr(m.K(), "b", 1), k.o()', (None, 'ok'))
+case('private_mangling', 'class K:\n    def __init__(self): self.__v = 1\n    def a(self): return self.__v\n',
+     'class K:\n    def __init__(self): self.__v = 1\n    def a(self): return self.__v + 1\n', 'k = m.K()', 'k.a()', 2)
+case('private_mangling_added', 'class K:\n    def __init__(self): self.__v = 1\n',
+     'class K:\n    def __init__(self): self.__v = 1\n    def __p(self): return self.__v\n    def a(self): return self.__p()\n',
+     'k = m.K()', 'k.a()', 1)
+case('class_scope_default', 'class K:\n    z = 2\n    def a(self, b=10 + z): return b\n',
+     'class K:\n    z = 2\n    def a(self, b=11 + z): return b\n', 'k = m.K()', 'k.a()', 13)
+case('nested_class', 'class K:\n    class I:\n        def a(self): return 1\n',
+     'class K:\n    class I:\n        def a(self): return 2\n', 'i = m.K.I()', 'i.a()', 2)
+case('nested_class_member', 'class K:\n    class I:\n        x = 1\n', 'class K:\n    class I:\n        x = 2\n        y = 3\n',
+     'i = m.K.I()', 'i.x, i.y', (2, 3))
+case('set_name', 'class D:\n    def __set_name__(self, o, n): self.n = n\n    def __get__(self, i, o): return self.n\n'
+     'class K: pass\n', 'class D:\n    def __set_name__(self, o, n): self.n = n\n    def __get__(self, i, o): return self.n\n'
+     'class K:\n    b = D()\n', 'k = m.K()', 'k.b, m.K.b', ('b', 'b'))
+case('init_subclass_dup', 'R = []\nclass B:\n    def __init_subclass__(cls): R.append(cls)\nclass K(B):\n    def a(self): return 1\n',
+     'R = []\nclass B:\n    def __init_subclass__(cls): R.append(cls)\nclass K(B):\n    def a(self): return 2\n',
+     'K = m.K', 'len(m.R), m.R[0] is m.K, K().a()', (1, True, 2))
+S = 'class A:\n    def a(self): return 1\nclass K(A):\n    def a(self): return %s\n    def o(self): return %d\n'
+case('super_zero_arg', S % ('super().a() + 10', 1), S % ('super().a() + 20', 1), 'k = m.K(); b = k.a',
+     'k.a(), m.K().a(), b()', (21, 21, 21))
+case('super_added', S % ('5', 1), S % ('super().a() + 20', 1), 'k = m.K(); b = k.a', 'k.a(), m.K().a(), b()', (21, 21, 21))
+case('super_added_unheld', S % ('5', 1), S % ('super().a() + 20', 1), 'k = m.K()', 'k.a(), m.K().a()', (21, 21))
+case('super_new_method', S % ('5', 1), S % ('5', 1) + '    def n(self): return super().a() + 1\n', 'k = m.K()', 'k.n()', 2)
+case('super_other_edit', S % ('super().a() + 10', 1), S % ('super().a() + 10', 2), 'k = m.K(); b = k.a',
+     'k.a(), b(), k.o()', (11, 11, 2))
+case('super_class_identity_new_instances', 'class A:\n    def __init__(self): self.x = 1\nclass K(A):\n'
+     '    def __init__(self): super().__init__()\n    def a(self): return self.x\n',
+     'class A:\n    def __init__(self): self.x = 1\nclass K(A):\n    def __init__(self): super().__init__()\n'
+     '    def a(self): return self.x + 1\n', 'K = m.K; k = K()', 'K().a(), k.a(), isinstance(K(), m.K)', (2, 2, True))
+case('subclass_other_module', {'m': K1, 'n': 'import m\nclass S(m.K):\n    def a(self): return super().a() + 10\n'},
+     {'m': K2}, 's = n.S()', 's.a(), n.S().a(), issubclass(n.S, m.K)', (12, 12, True))
+case('subclass_other_explicit_super', {'m': K1, 'n': 'import m\nclass S(m.K):\n    def a(self): return super(S, self).a()\n'
+     '    def o(self): return 1\n'}, {'m': K2, 'n': 'import m\nclass S(m.K):\n    def a(self): return super(S, self).a()\n'
+     '    def o(self): return 2\n'}, 'S = n.S; s = S()', 's.a(), s.o(), S().a()', (2, 2, 2))
+case('class_decorated', 'def d(c): return c\n@d\nclass K:\n    def a(self): return 1\n',
+     'def d(c): return c\n@d\nclass K:\n    def a(self): return 2\n', 'K = m.K; k = K()', 'k.a(), K is m.K', (2, True))
+case('class_removed', 'class K:\n    def a(self): return 1\ndef f(): return 1\n', 'def f(): return 2\n', 'k = m.K()',
+     'm.f(), hasattr(m, "K"), k.a()', (2, False, 1))
+DC = 'import dataclasses\n@dataclasses.dataclass%s\nclass K:\n    a: int = 1\n%s    def s(self): return %d\n'
+case('dataclass_field', DC % ('', '', 1), DC % ('', '    b: int = 2\n', 1), 'k = m.K(); K = m.K',
+     'm.K().b, k.b, isinstance(k, m.K), repr(m.K())', (2, 2, True, 'K(a=1, b=2)'), (3, 7))
+case('dataclass_method', DC % ('', '', 1), DC % ('', '', 2), 'k = m.K()', 'k.s(), k == m.K()', (2, True), (3, 7))
+case('frozen_dataclass', DC % ('(frozen=True)', '', 1), DC % ('(frozen=True)', '', 2), 'k = m.K()', 'k.s(), k == m.K()',
+     (2, True), (3, 7))
+E = 'import enum\nclass E(enum.Enum):\n    A = 1\n%s    def v(self): return %d\ndef f(): return %d\n'
+case('enum_member_added', E % ('', 1, 1), E % ('    B = 2\n', 1, 1), 'a = m.E.A',
+     'm.E.B.value, a is m.E.A, isinstance(m.E.B, m.E), m.E(1) is a', (2, True, True, True))
+case('enum_untouched', E % ('', 1, 1), E % ('', 1, 2), 'a = m.E.A', 'm.f(), a is m.E.A', (2, True))
+case('enum_method', E % ('', 1, 1), E % ('', 2, 1), 'a = m.E.A', 'a.v(), a is m.E.A', (2, True))
+NT = 'import collections\nN = collections.namedtuple("N", "a%s")\ndef f(): return %d\n'
+case('namedtuple_field', NT % ('', 1), NT % (' b', 1), 'n = m.N(1)', 'm.N(1, 2).b, isinstance(n, m.N), n.a', (2, True, 1))
+case('namedtuple_untouched', NT % ('', 1), NT % ('', 2), 'n = m.N(1)', 'm.f(), isinstance(n, m.N)', (2, True))
+NS = 'import collections\nclass N(collections.namedtuple("N", "a")):\n    def s(self): return %d\n'
+case('namedtuple_subclass_method', NS % 1, NS % 2, 'n = m.N(1)', 'n.s(), isinstance(n, m.N)', (2, True))
+case('metaclass_method', 'class M(type):\n    def x(cls): return 1\nclass K(metaclass=M): pass\n',
+     'class M(type):\n    def x(cls): return 2\nclass K(metaclass=M): pass\n', 'K = m.K', 'm.K.x(), K.x(), K is m.K',
+     (2, 2, True))
+ABC = 'import abc\nclass K(abc.ABC):\n    def a(self): return %d\n%s'
+case('abc_registered', ABC % (1, ''), ABC % (2, ''), 'K = m.K; K.register(int)', 'isinstance(1, m.K), K is m.K', (True, True))
+case('abstract_added', ABC % (1, ''), ABC % (1, '    @abc.abstractmethod\n    def b(self): pass\n'), 'K = m.K',
+     'FAILS(K)', 'TypeError')
+case('abstract_removed', ABC % (1, '    @abc.abstractmethod\n    def b(self): pass\n'), ABC % (1, ''), 'K = m.K',
+     'K().a()', 1)
+H = 'import abc\nclass K(abc.ABC):\n    @classmethod\n    def __subclasshook__(cls, c): return %s\n'
+case('subclasshook', H % True, H % False, 'isinstance(1, m.K)', 'isinstance(1, m.K), isinstance("", m.K)', (False, False))
+PR = 'import typing\n@typing.runtime_checkable\nclass P(typing.Protocol):\n    def a(self): ...\n%sclass X:\n    def a(self): pass\n'
+case('type_alias_protocol', PR % '', PR % '    def b(self): ...\n', 'isinstance(m.X(), m.P)',
+     'isinstance(m.X(), m.P), isinstance(m.X(), m.P)', (False, False), (3, 8))
+case('singledispatch_ext', {'m': 'import functools\n@functools.singledispatch\ndef f(x): return "base1"\n',
+                            'n': 'import m\n@m.f.register(int)\ndef _(x): return "int"\n'},
+     {'m': 'import functools\n@functools.singledispatch\ndef f(x): return "base2"\n'}, '', 'm.f(1), m.f("")', ('int', 'base2'))
+case('exception_identity', {'m': 'class Err(Exception): pass\ndef f(): raise Err(1)\n',
+                            'n': 'from m import Err\ndef t(f):\n    try: f()\n    except Err: return "caught"\n'},
+     {'m': 'class Err(Exception): pass\ndef f(): raise Err(2)\n'}, '', 'n.t(m.f)', 'caught')
+case('pickle_old_instance', K1, K2, 'import pickle; k = m.K()', 'pickle.loads(pickle.dumps(k)).a()', 2)
+case('instance_global', K1 + 'inst = K()\n', K2 + 'inst = K()\n', 'i = m.inst', 'i.a(), i is m.inst', (2, True))

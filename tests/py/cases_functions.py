@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Cases: functions, decorators, closures, lambdas."""
+from cases import DECO, case
+
+case('fn_body', 'def f(): return 1\n', 'def f(): return 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('fn_defaults', 'def f(a=1): return a\n', 'def f(a=2): return a\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('fn_kwdefaults', 'def f(*, a=1): return a\n', 'def f(*, a=2): return a\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('fn_signature', 'def f(a): return a\n', 'def f(a, b=5, *c): return a + b\n', 'h = m.f', 'm.f(1), h(1)', (6, 6))
+case('fn_doc_annot', 'def f(a: int):\n    "d1"\n', 'def f(a: str):\n    "d2"\n', 'h = m.f',
+     'h.__doc__, h.__annotations__["a"]', ('d2', str))
+case('fn_identity', 'def f(): return 1\n', 'def f(): return 2\n', 'import weakref; h = m.f; w = weakref.ref(h)',
+     'h is m.f, w() is h', (True, True))
+case('fn_attrs_state', 'def f(): return 1\nf.calls = 0\n', 'def f(): return 2\nf.calls = 0\n', 'm.f.calls = 7',
+     'm.f(), m.f.calls', (2, 7))
+case('deco_added', DECO + 'def f(): return 1\n', DECO + '@deco\ndef f(): return 2\n', 'h = m.f', 'm.f(), h()',
+     ('d2', 'd2'))
+case('deco_removed', DECO + '@deco\ndef f(): return 1\n', DECO + 'def f(): return 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('deco_wrapped_body', DECO + '@deco\ndef f(): return 1\n', DECO + '@deco\ndef f(): return 2\n', 'h = m.f',
+     'm.f(), h()', ('d2', 'd2'))
+case('deco_impl_changed', DECO + '@deco\ndef f(): return 1\n', DECO.replace('"d', '"D') + '@deco\ndef f(): return 1\n',
+     'h = m.f', 'm.f(), h()', ('D1', 'D1'))
+case('deco_freevars_added', 'def deco(f):\n    def w(): return "v%s" % f()\n    return w\n@deco\ndef f(): return 1\n',
+     'def deco(f):\n    x = "x"; y = "y"\n    def w(): return "v%s%s%s" % (f(), x, y)\n    return w\n'
+     '@deco\ndef f(): return 2\n', 'h = m.f', 'm.f(), h()', ('v2xy', 'v2xy'))
+case('wraps', 'import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(): return f()\n    return w\n'
+     '@d\ndef f(): return 1\n', 'import functools\ndef d(f):\n    @functools.wraps(f)\n    def w(): return f()\n'
+     '    return w\n@d\ndef f(): return 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('lru_cache', 'import functools\n@functools.lru_cache()\ndef f(): return 1\n',
+     'import functools\n@functools.lru_cache()\ndef f(): return 2\n', 'h = m.f; h()', 'm.f(), h()', (2, 2))
+case('contextmanager_deco', 'import contextlib\n@contextlib.contextmanager\ndef c(): yield 1\n',
+     'import contextlib\n@contextlib.contextmanager\ndef c(): yield 2\n', 'h = m.c',
+     'm.c().__enter__(), h().__enter__()', (2, 2))
+case('partial', 'def f(a): return 1\n', 'def f(a): return 2\n', 'import functools; h = functools.partial(m.f, 1)', 'h()', 2)
+case('closure_body', 'def make(x):\n    def c(): return x + 1\n    return c\n',
+     'def make(x):\n    def c(): return x + 2\n    return c\n', 'c = m.make(3)', 'c(), m.make(3)()', (5, 5))
+case('closure_freevars_change', 'def make(x):\n    y = 10\n    def c(): return x + 1\n    return c\n',
+     'def make(x):\n    y = 10\n    def c(): return x + y\n    return c\n', 'c = m.make(3)', 'c(), m.make(3)()', (4, 13))
+case('nested_def_in_method', 'class K:\n    def a(self):\n        def n(): return 1\n        return n\n',
+     'class K:\n    def a(self):\n        def n(): return 2\n        return n\n', 'k = m.K(); h = k.a()', 'h(), k.a()()',
+     (2, 2))
+case('lambda_global', 'f = lambda: 1\n', 'f = lambda: 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('lambda_in_dict', 'D = {"a": lambda: 1}\n', 'D = {"a": lambda: 2}\n', 'h = m.D', 'm.D["a"](), h["a"]()', (2, 2))
+case('alias_retarget', 'def foo(): return "foo"\ndef bar(): return "bar"\nf = foo\n',
+     'def foo(): return "foo"\ndef bar(): return "bar"\nf = bar\n', 'h = m.foo', 'h(), m.f(), m.foo()',
+     ('foo', 'bar', 'foo'))
+case('duplicate_def', 'def f(): return 1\ndef f(): return 2\n', 'def f(): return 1\ndef f(): return 3\n', 'h = m.f',
+     'm.f(), h()', (3, 3))
+case('fn_in_if', 'if True:\n    def f(): return 1\n', 'if True:\n    def f(): return 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('fn_in_try', 'try:\n    def f(): return 1\nexcept ValueError:\n    pass\n',
+     'try:\n    def f(): return 2\nexcept ValueError:\n    pass\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('if_else_both_define', 'import sys\nif sys:\n    def f(): return 1\nelse:\n    def f(): return 9\n',
+     'import sys\nif sys:\n    def f(): return 2\nelse:\n    def f(): return 9\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('fn_to_class', 'def f(): return 1\n', 'class f:\n    x = 2\n', '', 'm.f.x', 2)
+case('async_kind_change', 'def f(): return 1\n', 'async def f(): return 1\n', 'h = m.f',
+     '[type(c).__name__ for c in (m.f(), h()) if c.close() or 1]', ['coroutine', 'coroutine'])
+case('new_import_used', 'def f(): return 1\n', 'import json\ndef f(): return json.loads("[1]")\n', 'h = m.f', 'h()', [1])
+case('new_helper_used', 'def f(): return 1\n', 'def g(): return 5\ndef f(): return g()\n', 'h = m.f', 'h()', 5)
+case('comprehension_change', 'def f(): return [x for x in range(2)]\n', 'def f(): return [x + 1 for x in range(2)]\n',
+     'h = m.f', 'h()', [1, 2])
+case('global_stmt_fn', 'n = 0\ndef f():\n    global n\n    n += 1\n    return n\n',
+     'n = 0\ndef f():\n    global n\n    n += 10\n    return n\n', 'h = m.f; h(); h(); h()', 'h(), m.n', (13, 13))
+case('future_annotations', 'from __future__ import annotations\ndef f(a: int): return 1\n',
+     'from __future__ import annotations\ndef f(a: int): return 2\n', '', 'm.f(1), m.f.__annotations__["a"]', (2, 'int'),
+     (3, 7))

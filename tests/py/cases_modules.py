@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""Cases: what one module has of another."""
+from cases import DECO, F1, F2, K1, K2, case
+
+case('from_import_fn', {'m': F1, 'n': 'from m import f\ndef g(): return f()\n'}, {'m': F2}, '', 'n.g()', 2)
+case('from_import_class', {'m': K1, 'n': 'from m import K\ndef mk(): return K()\n'}, {'m': K2}, '',
+     'n.mk().a(), n.K is m.K', (2, True))
+case('from_import_decorated', {'m': DECO + '@deco\n' + F1, 'n': 'from m import f\n'}, {'m': DECO + '@deco\n' + F2}, '', 'n.f()', 'd2')
+case('from_import_const', {'m': 'X = 1\n', 'n': 'from m import X\n'}, {'m': 'X = 2\n'}, '', 'n.X', 2)
+case('from_import_renamed', {'m': 'X = 1\n', 'n': 'from m import X as Y\nX = 1\n'}, {'m': 'X = 2\n'}, '', 'n.Y, n.X', (2, 1))
+case('from_import_star', {'m': F1 + 'X = 1\n', 'n': 'from m import *\n'}, {'m': F2 + 'X = 2\n'}, '', 'n.f(), n.X', (2, 2))
+case('from_import_new_name_star', {'m': 'X = 1\n', 'n': 'from m import *\n'}, {'m': 'X = 1\nY = 3\n'}, '', 'n.Y', 3)
+case('pkg_reexport', {'p__init': 'from .a import f, X\n', 'p__a': F1 + 'X = 1\n', 'n': 'from p import X\n'},
+     {'p__a': F2 + 'X = 2\n'}, 'import p', 'p.f(), p.X, n.X', (2, 2, 2))
+case('derived_const', {'b': 'X = 1\n', 'a': 'import b\nY = b.X + 1\n'}, {'b': 'X = 10\n'}, '', 'a.Y, DERIVED', (11, None))
+case('order_both_changed', {'b': 'def g(): return 1\n', 'a': 'from b import g\nY = g() + 10\n'},
+     {'b': 'def g(): return 2\n', 'a': 'from b import g\nY = g() + 100\n'}, '', 'a.Y, a.g()', (102, 2))
+case('order_const_both', {'b': 'X = 1\n', 'a': 'from b import X\nY = 1\n'}, {'b': 'X = 2\n', 'a': 'from b import X\nY = X\n'},
+     '', 'a.X, a.Y', (2, 2))
+case('new_name_both', {'b': 'X = 1\n', 'a': 'from b import X\nY = 0\n'},
+     {'b': 'X = 1\nZ = 7\n', 'a': 'from b import X, Z\nY = Z\n'}, '', 'a.Y', 7)
+case('circular', {'a': 'import b\ndef f(): return 1\ndef g(): return f() + b.h()\n', 'b': 'import a\ndef h(): return 2\n'},
+     {'a': 'import b\ndef f(): return 3\ndef g(): return f() + b.h()\n', 'b': 'import a\ndef h(): return 10\n'}, '', 'a.g()', 13)
+case('import_source_switched', {'b': 'def f(): return "b"\n', 'c': 'def f(): return "c"\n', 'm': 'from b import f\n'},
+     {'m': 'from c import f\n'}, '', 'm.f(), b.f()', ('c', 'b'))
+case('new_module_imported', {'m': F1}, {'m': 'import fresh\ndef f(): return fresh.X\n', 'fresh': 'X = 3\n'}, '', 'm.f()', 3)
+case('namespace_pkg', {'ns__m': F1}, {'ns__m': F2}, 'import ns.m; h = ns.m.f', 'ns.m.f(), h()', (2, 2))
+case('rel_import_sub', {'p__init': '', 'p__a': 'def x(): return 1\n', 'p__b': 'from .a import x\ndef f(): return x()\n'},
+     {'p__a': 'def x(): return 3\n', 'p__b': 'from .a import x\ndef f(): return x() * 2\n'}, 'import p.b', 'p.b.f()', 6)
+case('pkg_init_submodule_attr', {'p__init': F1, 'p__a': 'x = 1\n'}, {'p__init': F2}, 'import p.a', 'p.f(), p.a.x', (2, 1))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Cases: what a module keeps and did when it was imported."""
+from cases import F1, F2, case
+
+case('state_dict_preserved', 'D = {}\n' + F1, 'D = {}\n' + F2, 'D = m.D; D["a"] = 1', 'm.f(), m.D.get("a"), m.D is D', (2, 1, True))
+case('state_lock_identity', 'import threading\nL = threading.Lock()\n' + F1, 'import threading\nL = threading.Lock()\n' + F2,
+     'L = m.L', 'm.f(), m.L is L', (2, True))
+case('state_counter', 'c = 0\n' + F1, 'c = 0\n' + F2, 'm.c = 5', 'm.f(), m.c', (2, 5))
+case('contextvar_identity', 'import contextvars\nV = contextvars.ContextVar("v", default=0)\ndef f(): return V.get() + 0\n',
+     'import contextvars\nV = contextvars.ContextVar("v", default=0)\ndef f(): return V.get() + 1\n', 'm.V.set(5)', 'm.f()', 6,
+     (3, 7))
+case('try_nameerror_idiom', 'try:\n    cache\nexcept NameError:\n    cache = {}\n' + F1,
+     'try:\n    cache\nexcept NameError:\n    cache = {}\n' + F2, 'm.cache["a"] = 1', 'm.f(), m.cache.get("a")', (2, 1))
+case('const_changed', 'X = 1\ndef f(): return X\n', 'X = 2\ndef f(): return X\n', 'h = m.f', 'm.X, h()', (2, 2))
+case('state_mutable_literal_changed', 'D = {"a": 1}\n', 'D = {"a": 2}\n', '', 'm.D["a"]', 2)
+case('global_removed', 'X = 1\nY = 2\n', 'Y = 2\n', '', 'hasattr(m, "X")', False)
+case('function_removed', F1 + 'def g(): return 1\n', F1, '', 'hasattr(m, "g")', False)
+case('foreign_injected_attr', F1, F2, 'm.extra = 42', 'm.f(), m.extra', (2, 42))
+case('monkeypatched_fn', F1 + 'def g(): return 1\n', F1 + 'def g(): return 2\n', 'm.f = lambda: "mock"', 'm.f(), m.g()',
+     ('mock', 2))
+case('module_getattr', 'def __getattr__(n): return 1\n', 'def __getattr__(n): return 2\n', '', 'm.zzz', 2, (3, 7))
+case('module_dunders', F1, F2, 'o = (m.__file__, m.__spec__, m.__name__, m.__package__)',
+     'm.f(), o == (m.__file__, m.__spec__, m.__name__, m.__package__)', (2, True))
+case('import_side_effect', {'n': 'L = []\n', 'm': 'import n\nn.L.append(1)\n' + F1}, {'m': 'import n\nn.L.append(1)\n' + F2},
+     '', 'm.f(), len(n.L)', (2, 1))
+case('logging_handler_dup', 'import logging\nlog = logging.getLogger("mrtest")\nlog.handlers[:] = []\n'
+     'log.addHandler(logging.NullHandler())\n' + F1, 'import logging\nlog = logging.getLogger("mrtest")\nlog.handlers[:] = []\n'
+     'log.addHandler(logging.NullHandler())\n' + F2, '', 'm.f(), len(m.log.handlers)', (2, 1))
+case('route_registry_strict', 'R = {}\ndef route(n):\n    def d(f):\n        assert n not in R\n        R[n] = f\n        return f\n'
+     '    return d\n@route("a")\ndef f(): return 1\n', 'R = {}\ndef route(n):\n    def d(f):\n        assert n not in R\n'
+     '        R[n] = f\n        return f\n    return d\n@route("a")\ndef f(): return 2\n', '',
+     'm.R["a"](), m.f(), m.R["a"] is m.f', (2, 2, True))
+RL = 'R = []\ndef reg(f):\n    R.append(f)\n    return f\n@reg\ndef f(): return %d\n'
+case('route_registry_list', RL % 1, RL % 2, '', '[f() for f in m.R]', [2])
+case('comment_only', 'X = object()\nn = [1]\n', '# a comment\nX = object()\nn = [1]\n', 'X = m.X', 'm.X is X, len(m.n)', (True, 1))
+case('sysmodules_replaced', 'import sys\nclass P:\n    def f(self): return 1\nsys.modules[__name__] = P()\n',
+     'import sys\nclass P:\n    def f(self): return 2\nsys.modules[__name__] = P()\n', 'p = m', 'p.f()', 2)
