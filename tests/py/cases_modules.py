@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Cases: what one module has of another."""
+import importlib.util
+import sys
+
 from cases import DECO, F1, F2, K1, K2, case
 
 case('from_import_fn', {'m': F1, 'n': 'from m import f\ndef g(): return f()\n'}, {'m': F2}, '', 'n.g()', 2)
@@ -28,3 +31,22 @@ case('namespace_pkg', {'ns__m': F1}, {'ns__m': F2}, 'import ns.m; h = ns.m.f', '
 case('rel_import_sub', {'p__init': '', 'p__a': 'def x(): return 1\n', 'p__b': 'from .a import x\ndef f(): return x()\n'},
      {'p__a': 'def x(): return 3\n', 'p__b': 'from .a import x\ndef f(): return x() * 2\n'}, 'import p.b', 'p.b.f()', 6)
 case('pkg_init_submodule_attr', {'p__init': F1, 'p__a': 'x = 1\n'}, {'p__init': F2}, 'import p.a', 'p.f(), p.a.x', (2, 1))
+
+
+def off_path(test):
+    spec = importlib.util.spec_from_file_location('off', test.path('sub/m.py'))
+    module = sys.modules['off'] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {'m': module}
+
+
+def two_names(test):
+    sys.path.insert(0, test.path('p'))
+    try:
+        return {'one': test.load('p.m'), 'two': test.load('m')}
+    finally:
+        sys.path.remove(test.path('p'))
+
+
+case('spec_from_file_offpath', {'sub__m': F1}, {'sub__m': F2}, '', 'm.f()', 2, load=off_path)
+case('two_names', {'p__init': '', 'p__m': F1}, {'p__m': F2}, '', 'one.f(), two.f()', (2, 2), load=two_names)

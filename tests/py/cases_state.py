@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Cases: what a module keeps and did when it was imported."""
+import os
+
 from cases import F1, F2, case
 
 case('state_dict_preserved', 'D = {}\n' + F1, 'D = {}\n' + F2, 'D = m.D; D["a"] = 1', 'm.f(), m.D.get("a"), m.D is D', (2, 1, True))
@@ -26,6 +28,10 @@ case('import_side_effect', {'n': 'L = []\n', 'm': 'import n\nn.L.append(1)\n' + 
 case('logging_handler_dup', 'import logging\nlog = logging.getLogger("mrtest")\nlog.handlers[:] = []\n'
      'log.addHandler(logging.NullHandler())\n' + F1, 'import logging\nlog = logging.getLogger("mrtest")\nlog.handlers[:] = []\n'
      'log.addHandler(logging.NullHandler())\n' + F2, '', 'm.f(), len(m.log.handlers)', (2, 1))
+T = 'import threading\nT = threading.Thread(target=threading.Event().wait, args=(0.01,))\nT.start()\n'
+case('thread_at_import', T + F1, T + F2, 'T = m.T; T.join()', 'm.f(), m.T is T', (2, True))
+AE = 'import atexit, functools\natexit.register(functools.partial(int))\n'
+case('atexit_dup', AE + F1, AE + F2, 'import atexit; n = atexit._ncallbacks()', 'm.f(), atexit._ncallbacks() - n', (2, 0))
 case('route_registry_strict', 'R = {}\ndef route(n):\n    def d(f):\n        assert n not in R\n        R[n] = f\n        return f\n'
      '    return d\n@route("a")\ndef f(): return 1\n', 'R = {}\ndef route(n):\n    def d(f):\n        assert n not in R\n'
      '        R[n] = f\n        return f\n    return d\n@route("a")\ndef f(): return 2\n', '',
@@ -33,5 +39,6 @@ case('route_registry_strict', 'R = {}\ndef route(n):\n    def d(f):\n        ass
 RL = 'R = []\ndef reg(f):\n    R.append(f)\n    return f\n@reg\ndef f(): return %d\n'
 case('route_registry_list', RL % 1, RL % 2, '', '[f() for f in m.R]', [2])
 case('comment_only', 'X = object()\nn = [1]\n', '# a comment\nX = object()\nn = [1]\n', 'X = m.X', 'm.X is X, len(m.n)', (True, 1))
+case('touch_only', 'X = object()\n', '', 'X = m.X', 'm.X is X', True, edit=lambda test: os.utime(test.path('m.py')))
 case('sysmodules_replaced', 'import sys\nclass P:\n    def f(self): return 1\nsys.modules[__name__] = P()\n',
      'import sys\nclass P:\n    def f(self): return 2\nsys.modules[__name__] = P()\n', 'p = m', 'p.f()', 2)
