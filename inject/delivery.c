@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../payload/embed.h"
+#include "look.h"
 #include "util.h"
 
 #define TRACER_WAIT (100 * NS_PER_MS)
@@ -132,7 +133,7 @@ static int refuse_held(struct delivery *d, struct mr_error *err)
 	struct mr_facts facts;
 
 	for (;;) {
-		int r = mr_look(d->target->pid, &facts, err);
+		int r = look_again(d->target->pid, &facts, err);
 
 		if (r < 0)
 			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)d->target->pid);

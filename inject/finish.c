@@ -7,6 +7,8 @@
 #include "util.h"
 
 #define INTERRUPT_EVERY (100 * NS_PER_MS)
+#define PAUSE_LEAST (NS_PER_MS / 50)
+#define PAUSE_MOST NS_PER_MS
 #define GRACE (2 * NS_PER_S)
 
 static enum mr_delivery way_of(const struct delivery *d)
@@ -35,9 +37,15 @@ static void interrupt(struct delivery *d)
 	visit_end(&d->visit);
 }
 
+/* Short beside what has passed already, so that the end is seen soon after it comes, and the looks stay few. */
+static uint64_t pause_after(uint64_t ns)
+{
+	return ns < 32 * PAUSE_LEAST ? PAUSE_LEAST : ns > 32 * PAUSE_MOST ? PAUSE_MOST : ns / 32;
+}
+
 int delivery_finish(struct delivery *d, struct mr_error *err)
 {
-	uint64_t began = now_ns(), limit = UINT64_MAX, next = 0, pause = 20000;
+	uint64_t began = now_ns(), limit = UINT64_MAX, next = 0;
 	bool interrupted = false;
 
 	if (d->request->work_timeout > 0)
@@ -60,8 +68,7 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 			next = now_ns() + INTERRUPT_EVERY;
 		}
 		delivery_tell(d, "the work goes on");
-		sleep_ns(pause);
-		pause = pause < NS_PER_MS ? pause + pause / 4 : NS_PER_MS;
+		sleep_ns(pause_after(now - began));
 		r = delivery_read(d, err);
 		if (r < 0)
 			return r;

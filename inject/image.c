@@ -396,19 +396,11 @@ bool image_symbol(struct image *image, size_t i, struct image_symbol *ret)
 	return ret->name != NULL;
 }
 
-/* libdw reads the unwind tables without asking: from the header on to the end of its segment, where .eh_frame follows. */
+/* libdw reads without asking: the table of functions here, and the entry of each before it is needed (symbols_unwind). */
 void *image_elf(struct image *image)
 {
-	uint64_t offset;
-
 	if (!image_open(image))
 		return NULL;
-	offset = image->eh_frame_hdr.offset;
-	for (size_t i = 0; image->eh_frame_hdr.size && i < image->loads; i++) {
-		const struct image_load *l = &image->load[i];
-
-		if (offset >= l->offset && offset - l->offset < l->size)
-			(void)image_bytes(image, offset, l->size - (offset - l->offset));
-	}
+	(void)image_bytes(image, image->eh_frame_hdr.offset, image->eh_frame_hdr.size);
 	return elf_begin(-1, ELF_C_READ, image->elf);
 }

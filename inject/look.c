@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "look.h"
 #include "proc.h"
 
 static void text_free(char **text)
@@ -194,7 +195,7 @@ static bool look_frozen(pid_t pid)
 	       group_frozen("/sys/fs/cgroup/freezer", group, "freezer.state");
 }
 
-int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err)
+int look_again(pid_t pid, struct mr_facts *facts, struct mr_error *err)
 {
 	int r;
 
@@ -202,9 +203,17 @@ int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err)
 	r = look_stat(pid, facts, err);
 	if (!r)
 		r = look_status(pid, facts, err);
+	if (!r)
+		look_tracer(facts);
+	return r;
+}
+
+int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err)
+{
+	int r = look_again(pid, facts, err);
+
 	if (r)
 		return r;
-	look_tracer(facts);
 	look_namespaces(facts);
 	look_executable(facts);
 	look_rights(facts);

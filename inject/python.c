@@ -79,6 +79,19 @@ static bool is_musl(const struct image *image)
 	       memcmp(image->map->path + size - (sizeof(plain) - 1), plain, sizeof(plain) - 1) == 0;
 }
 
+/* By its file name: what cannot be libc is not opened, there may be hundreds of images. */
+static bool may_be_libc(const struct image *image)
+{
+	static const char *const starts[] = { "/libc", "/libpthread", "/ld-" };
+	const char *path = image->map->path, *slash = path ? memrchr(path, '/', image->map->path_size) : NULL;
+
+	for (size_t i = 0; slash && i < ARRAY_LEN(starts); i++)
+		if ((size_t)(path + image->map->path_size - slash) > strlen(starts[i]) &&
+		    memcmp(slash, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool is_libc(struct image *image)
 {
 	static const char *const names[] = { "libc.so.6", "libpthread.so.0", "ld-linux-x86-64.so.2" };
@@ -87,7 +100,7 @@ static bool is_libc(struct image *image)
 		return true;
 	if (is_musl(image))
 		return true;
-	if (!image_open(image) || !image->soname)
+	if (!may_be_libc(image) || !image_open(image) || !image->soname)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(image->soname, names[i]) == 0)

@@ -89,44 +89,101 @@ const char *symbols_slot(struct image *image, uint64_t slot)
  * (4 bytes, relative to itself), the count of FDEs (4 bytes), and a sorted table of pairs (start of the function, its FDE),
  * 4 bytes each, relative to the header. That is the one form that linkers write.
  */
-enum { HDR_SIZE = 12, ENC_PCREL_SDATA4 = 0x1b, ENC_UDATA4 = 0x03, ENC_DATAREL_SDATA4 = 0x3b };
+enum { ENTRY_MAX = 1 << 16, HDR_SIZE = 12, ENC_PCREL_SDATA4 = 0x1b, ENC_UDATA4 = 0x03, ENC_DATAREL_SDATA4 = 0x3b };
 
 struct hdr_row {
 	int32_t start, fde;
 };
 
-bool symbols_function(struct image *image, uint64_t pc, uint64_t *start, uint64_t *end)
+struct hdr_table {
+	const struct hdr_row *row;
+	uint32_t count;
+	uint64_t base;		/* the address of the header */
+};
+
+static bool table_read(struct image *image, struct hdr_table *ret)
 {
 	const struct image_span *span = &image->eh_frame_hdr;
 	const uint8_t *hdr = image_open(image) && span->size >= HDR_SIZE ? image_bytes(image, span->offset, HDR_SIZE) : NULL;
-	const struct hdr_row *row;
-	uint32_t count, low = 0, high;
-	uint64_t base;
-	int64_t wanted;
 
 	if (!hdr || hdr[0] != 1 || hdr[1] != ENC_PCREL_SDATA4 || hdr[2] != ENC_UDATA4 || hdr[3] != ENC_DATAREL_SDATA4)
 		return false;
-	memcpy(&count, hdr + 8, sizeof(count));
-	if (!count || count > (span->size - HDR_SIZE) / sizeof(*row))
+	memcpy(&ret->count, hdr + 8, sizeof(ret->count));
+	if (!ret->count || ret->count > (span->size - HDR_SIZE) / sizeof(*ret->row))
 		return false;
-	row = image_bytes(image, span->offset + HDR_SIZE, count * sizeof(*row));
-	base = image->start + span->offset; /* the first load begins at the start: same distance in file and memory */
+	ret->row = image_bytes(image, span->offset + HDR_SIZE, ret->count * sizeof(*ret->row));
+	ret->base = image->start + span->offset; /* the first load begins at the start: same distance in file and memory */
 	for (size_t i = 0; i < image->loads; i++)
 		if (span->offset >= image->load[i].offset && span->offset - image->load[i].offset < image->load[i].size)
-			base = image->bias + image->load[i].vaddr + (span->offset - image->load[i].offset);
-	wanted = (int64_t)(pc - base);
-	high = count;
-	if (!row || wanted < row[0].start)
-		return false;
+			ret->base = image->bias + image->load[i].vaddr + (span->offset - image->load[i].offset);
+	return ret->row != NULL;
+}
+
+/* The row of the function that covers pc, or -1. */
+static int64_t table_find(const struct hdr_table *table, uint64_t pc)
+{
+	int64_t wanted = (int64_t)(pc - table->base);
+	uint32_t low = 0, high = table->count;
+
+	if (wanted < table->row[0].start)
+		return -1;
 	while (high - low > 1) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (row[middle].start <= wanted)
+		if (table->row[middle].start <= wanted)
 			low = middle;
 		else
 			high = middle;
 	}
-	*start = base + (uint64_t)(int64_t)row[low].start;
-	*end = low + 1 < count ? base + (uint64_t)(int64_t)row[low + 1].start : pc + image_room(image, pc);
+	return low;
+}
+
+bool symbols_function(struct image *image, uint64_t pc, uint64_t *start, uint64_t *end)
+{
+	struct hdr_table table;
+	int64_t i = table_read(image, &table) ? table_find(&table, pc) : -1;
+
+	if (i < 0)
+		return false;
+	*start = table.base + (uint64_t)(int64_t)table.row[i].start;
+	*end = i + 1 < table.count ? table.base + (uint64_t)(int64_t)table.row[i + 1].start : pc + image_room(image, pc);
 	return image_executable(image, pc);
+}
+
+/* An entry of .eh_frame: its length (4 bytes, which 0xffffffff makes 8 more), then what it says. NULL: not there. */
+static const uint8_t *entry_fetch(struct image *image, uint64_t at)
+{
+	const uint32_t *length = image_code(image, at, sizeof(*length));
+
+	return length && *length < ENTRY_MAX ? image_code(image, at, sizeof(*length) + *length) : NULL;
+}
+
+/* The function's own entry (FDE), and the common one (CIE) to which its second word leads back. */
+static bool entries_fetch(struct image *image, uint64_t pc)
+{
+	struct hdr_table table;
+	int64_t i = table_read(image, &table) ? table_find(&table, pc) : -1;
+	uint64_t at = i < 0 ? 0 : table.base + (uint64_t)(int64_t)table.row[i].fde;
+	const uint8_t *fde = at ? entry_fetch(image, at) : NULL;
+	uint32_t back;
+
+	if (!fde || image_room(image, at) < 8)
+		return false;
+	memcpy(&back, fde + 4, sizeof(back));
+	return entry_fetch(image, at + 4 - back) != NULL;
+}
+
+void symbols_unwind(struct image *image, uint64_t pc)
+{
+	uint64_t offset;
+
+	if (!image_open(image) || !image->eh_frame_hdr.size || entries_fetch(image, pc))
+		return;
+	offset = image->eh_frame_hdr.offset;
+	for (size_t i = 0; i < image->loads; i++) {
+		const struct image_load *l = &image->load[i];
+
+		if (offset >= l->offset && offset - l->offset < l->size)
+			(void)image_bytes(image, offset, l->size - (offset - l->offset));
+	}
 }

@@ -17,4 +17,10 @@ const char *symbols_slot(struct image *image, uint64_t slot);
 /* The range of the function (of its FDE, to the start of the next one) that covers pc; false where the table has none. */
 bool symbols_function(struct image *image, uint64_t pc, uint64_t *start, uint64_t *end);
 
+/*
+ * Fetches what libdw will read to unwind from pc: the entry of its function, found by the table as libdw does; where there
+ * is no such table or no entry, all that follows the table's header.
+ */
+void symbols_unwind(struct image *image, uint64_t pc);
+
 #endif

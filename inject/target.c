@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "look.h"
 #include "util.h"
 
 const char *mr_delivery_name(enum mr_delivery delivery)
@@ -86,7 +87,7 @@ int target_alive(struct mr_target *target, struct mr_error *err)
 	struct mr_facts facts;
 	struct mr_error ignored = MR_ERROR_INIT;
 
-	if (mr_look(target->pid, &facts, &ignored) < 0 || facts.start_time != target->facts.start_time ||
+	if (look_again(target->pid, &facts, &ignored) < 0 || facts.start_time != target->facts.start_time ||
 	    facts.state == 'Z' || facts.state == 'X')
 		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
 	return 0;

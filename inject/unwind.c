@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols.h"
 #include "util.h"
 
 #define STACK_CACHE 16384
@@ -152,7 +153,10 @@ static int frame_add(Dwfl_Frame *state, void *arg)
 
 	if (!dwfl_frame_pc(state, &pc, &exact))
 		return DWARF_CB_ABORT;
-	*frame = (struct frame){ pc, exact, images_at(u->images, exact ? pc : pc - 1) };
+	pc -= !exact;
+	*frame = (struct frame){ pc + !exact, exact, images_at(u->images, pc) };
+	if (frame->image)
+		symbols_unwind(frame->image, pc);
 	u->count++;
 	return u->count < u->max ? DWARF_CB_OK : DWARF_CB_ABORT;
 }

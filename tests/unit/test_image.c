@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <dlfcn.h>
+#include <elfutils/libdw.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,49 @@ Test(image, functions_of_ours, .init = look_at_ourselves, .fini = look_away)
 	cr_expect_lt(end - start, 4096);
 	cr_expect_not(symbols_function(libc, (uint64_t)(uintptr_t)&maps, &start, &end), "another image");
 	cr_expect_not(symbols_function(self, (uint64_t)(uintptr_t)&maps, &start, &end), "data");
+}
+
+/* How the caller of the code at pc is found, as libdw sees it: the rule for the frame's address. */
+static bool rule_at(Dwarf_CFI *cfi, uint64_t vaddr, Dwarf_Op *ret)
+{
+	Dwarf_Frame *frame;
+	Dwarf_Op *ops;
+	size_t count;
+	bool known = dwarf_cfi_addrframe(cfi, vaddr, &frame) == 0;
+
+	if (known && dwarf_frame_cfa(frame, &ops, &count) == 0 && count > 0)
+		*ret = ops[0];
+	if (known)
+		free(frame);
+	return known;
+}
+
+/* With only those entries fetched that were asked for, libdw finds the same as with all bytes there. */
+Test(image, unwind_entries_one_by_one, .init = look_at_ourselves, .fini = look_away)
+{
+	struct images whole;
+	struct image *libc = image_with("libc.so.6"), *all;
+	Dwarf_CFI *some_cfi, *all_cfi;
+	size_t known = 0;
+
+	cr_assert_eq(images_find(&maps, getpid(), &whole), 0);
+	all = images_at(&whole, libc->start);
+	cr_assert(image_open(all));
+	for (size_t i = 0; i < all->loads; i++)
+		cr_assert_not_null(image_bytes(all, all->load[i].offset, all->load[i].size));
+	some_cfi = dwarf_getcfi_elf(image_elf(libc));
+	all_cfi = dwarf_getcfi_elf(image_elf(all));
+	cr_assert(some_cfi && all_cfi);
+	for (uint64_t at = libc->start; at < libc->end; at += 1999) {
+		Dwarf_Op some_rule = { 0 }, all_rule = { 0 };
+
+		symbols_unwind(libc, at);
+		cr_assert_eq(rule_at(some_cfi, at - libc->bias, &some_rule), rule_at(all_cfi, at - all->bias, &all_rule));
+		cr_assert(some_rule.atom == all_rule.atom && some_rule.number == all_rule.number && some_rule.number2 == all_rule.number2);
+		known += all_rule.atom != 0;
+	}
+	cr_expect_gt(known, 300);
+	images_free(&whole);
 }
 
 __attribute__((noinline)) static void *return_address(void)
