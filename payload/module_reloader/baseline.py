@@ -17,6 +17,9 @@ def inner_functions(value, depth=0):
     if depth > DEPTH:
         return
     kind = type(value)
+    while kind is host.FunctionType and codes.forwards_to(value) is not None:
+        value = codes.forwards_to(value)
+        kind = type(value)
     if kind is host.FunctionType:
         yield value
         for cell in value.__closure__ or ():

@@ -79,14 +79,18 @@ def again(plan, reinit):
     for path in trees.classes(plan.examined.tree.body).values():
         name = '.'.join(one.name for one in path)
         for statement in path[-1].body:
-            if name not in named or not {name + '.' + one for one in trees.bound(statement)} & reinit:
-                continue
-            change = next((one for one in plan.classes if one.name == name), None)
-            if change is None:
-                plan.classes.append(Change(name, named[name], path, [statement], []))
-            elif statement not in change.statements:
-                change.statements.append(statement)
-                change.names.extend(trees.bound(statement))
+            if name in named and {name + '.' + one for one in trees.bound(statement)} & reinit:
+                run_too(plan, name, named[name], path, statement)
+
+
+def run_too(plan, name, kind, path, statement):
+    """Have the plan run one more statement of the body of a class."""
+    change = next((one for one in plan.classes if one.name == name), None)
+    if change is None:
+        plan.classes.append(Change(name, kind, path, [statement], []))
+    elif statement not in change.statements:
+        change.statements.append(statement)
+        change.names.extend(trees.bound(statement))
 
 
 def body_code(change, tree, filename, flags):
@@ -198,19 +202,29 @@ def stage_whole(change, module, tree, code, context):
     return None
 
 
-def commit(change, module, journal):
+def fits(change, module):
+    """Whether each staged member that the class has already can become the new one."""
+    members = host.class_dict(change.kind)
+    return all(patch.pairs_of(members[name], value, module.dict) is not None
+               for name, value in change.staged.items() if name in members)
+
+
+def commit(change, plan, journal):
     """Move the staged members onto the class; (changed, added) names."""
-    changed, added = [], []
+    changed, added, module = [], [], plan.module
     for name, value in change.staged.items():
         old = host.class_dict(change.kind).get(name, journal)
         full = change.name + '.' + name
         if old is journal:
             added.append(full)
             journal.set('class', change.kind, name, value)
-        elif patch.transplant_value(old, value, module.dict, journal) or \
-                journal.set('class', change.kind, name, value):
-            if name in change.names or not name.startswith('__'):
-                changed.append(full)
+            continue
+        kept = patch.transplant_value(old, value, module.dict, journal)
+        if not kept and journal.set('class', change.kind, name, value):
+            host.part('trampolines').succeed_member(plan, old, value, journal)
+            kept = True
+        if kept and (name in change.names or not name.startswith('__')):
+            changed.append(full)
     for name in change.removed:
         if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)

@@ -14,6 +14,7 @@ from . import host
 ITERABLE = 0x100                             # set on a live generator function by types.coroutine
 GENERATORS = 0x20 | 0x80 | 0x200             # generator, coroutine, asynchronous generator
 VARARGS, VARKEYWORDS, OPTIMIZED, NEWLOCALS, HAS_DOCSTRING = 4, 8, 1, 2, 0x4000000
+FORWARD = '<forwarded by mr-attach>'         # the file name of code that only calls another function: see trampolines.py
 CLASS_NAMES = ('__firstlineno__', '__static_attributes__')
 
 
@@ -149,11 +150,21 @@ def like(old, new):
     """NEW with the mark that types.coroutine put on OLD."""
     if not old.co_flags & ITERABLE or new.co_flags & ITERABLE:
         return new
-    if hasattr(new, 'replace'):
-        return new.replace(co_flags=new.co_flags | ITERABLE)
-    return type(new)(new.co_argcount, new.co_kwonlyargcount, new.co_nlocals, new.co_stacksize, new.co_flags | ITERABLE,
-                     new.co_code, new.co_consts, new.co_names, new.co_varnames, new.co_filename, new.co_name,
-                     new.co_firstlineno, new.co_lnotab, new.co_freevars, new.co_cellvars)
+    return rebuilt(new, new.co_flags | ITERABLE, new.co_name)
+
+
+def rebuilt(code, flags, name):
+    """CODE with other flags and another name."""
+    if hasattr(code, 'replace'):
+        return code.replace(co_flags=flags, co_name=name)
+    return type(code)(code.co_argcount, code.co_kwonlyargcount, code.co_nlocals, code.co_stacksize, flags, code.co_code,
+                      code.co_consts, code.co_names, code.co_varnames, code.co_filename, name, code.co_firstlineno,
+                      code.co_lnotab, code.co_freevars, code.co_cellvars)
+
+
+def forwards_to(function):
+    """What FUNCTION calls, if all that it does is to forward; None if it has code of its own."""
+    return function.__kwdefaults__['__mr_target__'] if function.__code__.co_filename == FORWARD else None
 
 
 def path_of(function):

@@ -59,11 +59,12 @@ class Target:
 
 
 class Patch:
-    """One function and what it gets."""
+    """One function and what it gets: CODE, or a TARGET to forward to, or, for a REASON, nothing."""
 
-    def __init__(self, function, code, path, changed):
+    def __init__(self, function, code, path, changed, target=None, reason=None):
         self.function, self.code, self.path, self.changed = function, code, path, changed
-        self.old = function.__code__
+        self.target, self.reason, self.old = target, reason, function.__code__
+        self.expected = False                # a statement that runs will find it a way
 
 
 def live_functions(namespaces, heap):
@@ -90,21 +91,24 @@ def patches(target, functions):
         code, reason, path = target.find(function)
         if code is None:
             if reason is not None:
-                left.append({'name': path, 'reason': reason})
+                left.append(Patch(function, None, path, True, None, reason))
             continue
         changed = target.signatures.of(code) != target.signatures.of(function.__code__)
         if codes.same_variables(function.__code__, code):
             todo.append(Patch(function, codes.like(function.__code__, code), path, changed))
-        elif changed:
-            left.append({'name': path, 'reason': 'its free variables changed from (%s) to (%s)' % (
-                ', '.join(function.__code__.co_freevars), ', '.join(code.co_freevars))})
+        else:
+            left.append(Patch(function, code, path, True, None, 'its free variables changed from (%s) to (%s)' % (
+                ', '.join(function.__code__.co_freevars), ', '.join(code.co_freevars))))
     return todo, left
 
 
-def apply(todo, journal):
+def apply(plan, journal):
     """Assign the code objects: no code of the program runs, nothing is read from anywhere."""
-    for one in todo:
+    for one in plan.patches:
         function = one.function
+        if one.target is not None:
+            plan.forwards.point(function, one.target, journal)
+            continue
         if codes.docstring(one.old) != codes.docstring(one.code) and function.__doc__ == codes.docstring(one.old):
             journal.set('function', function, '__doc__', codes.docstring(one.code))
         journal.set('function', function, '__code__', one.code)
@@ -114,8 +118,17 @@ def transplant(old, new, journal):
     """Make the function OLD what NEW is, keeping its identity; False when that is impossible."""
     if not codes.same_variables(old.__code__, new.__code__):
         return False
-    for name in ('__code__', '__defaults__', '__kwdefaults__', '__doc__'):
+    for name in ('__code__', '__defaults__', '__kwdefaults__'):
         journal.set('function', old, name, getattr(new, name))
+    describe(old, new, journal)
+    for name, value in new.__dict__.items():
+        journal.set('item', old.__dict__, name, value)
+    return True
+
+
+def describe(old, new, journal):
+    """Give the function OLD the docstring and annotations of NEW."""
+    journal.set('function', old, '__doc__', new.__doc__)
     if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to
         if old.__annotate__ is not new.__annotate__:
             journal.set('function', old, '__annotate__', new.__annotate__)
@@ -123,9 +136,6 @@ def transplant(old, new, journal):
         journal.set('function', old, '__annotations__', new.__annotations__)
     if hasattr(new, '__type_params__') and new.__type_params__ != old.__type_params__:
         journal.set('function', old, '__type_params__', new.__type_params__)
-    for name, value in new.__dict__.items():
-        journal.set('item', old.__dict__, name, value)
-    return True
 
 
 def inner(value):
@@ -137,24 +147,30 @@ def inner(value):
     return {'self': value} if type(value) is host.FunctionType else {}
 
 
-def transplant_value(old, new, namespace, journal):
-    """The same for what may stand in a module or class; True when OLD has become NEW and can stay."""
+def pairs_of(old, new, namespace):
+    """The functions in OLD and NEW, which may stand in a module or class, if OLD can become NEW; else None."""
     if type(old) is not type(new):
-        return False
+        return None
     olds, news = inner(old), inner(new)
     if not olds or {role for role in olds if olds[role]} != {role for role in news if news[role]}:
-        return False
+        return None
     pairs = [(olds[role], news[role]) for role in olds if olds[role]]
     if any(type(one) is not host.FunctionType or one.__globals__ is not namespace or
            one.__code__.co_name != other.__code__.co_name or one.__code__.co_filename != other.__code__.co_filename or
            not codes.same_variables(one.__code__, other.__code__)
            for one, other in pairs if one is not other and type(other) is host.FunctionType) or \
             any(type(other) is not host.FunctionType for _, other in pairs):
-        return False
-    for one, other in pairs:
+        return None
+    return pairs
+
+
+def transplant_value(old, new, namespace, journal):
+    """transplant() for what may stand in a module or class; True when OLD has become NEW and can stay."""
+    pairs = pairs_of(old, new, namespace)
+    for one, other in pairs or ():
         if one is not other:
             transplant(one, other, journal)
-    return True
+    return pairs is not None
 
 
 def wrapper_caches(module, patched):

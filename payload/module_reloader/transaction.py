@@ -30,7 +30,10 @@ class Transaction:
         found = self.context.timed(patch.live_functions, [plan.module.dict for plan in self.plans],
                                    self.heap) if self.plans else {}
         for plan in self.plans:
-            plan.patches, plan.kept_old = patch.patches(plan.target, found[id(plan.module.dict)])
+            plan.functions = found[id(plan.module.dict)]
+            plan.patches, plan.stuck = patch.patches(plan.target, plan.functions)
+            if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
+                host.part('trampolines').prepare(plan)
             forecast.foresee(plan)
 
     def run(self):
@@ -46,7 +49,7 @@ class Transaction:
                 with host.Unbroken():
                     for plan in self.plans:
                         plan.begun = True
-                        patch.apply(plan.patches, self.journal)
+                        patch.apply(plan, self.journal)
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
@@ -71,7 +74,7 @@ class Transaction:
         for statement in early:
             self.statement(plan, statement)
         with host.Unbroken():
-            patch.apply(plan.patches, self.journal)
+            patch.apply(plan, self.journal)
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements) if one not in early]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
@@ -139,8 +142,7 @@ class Transaction:
                 patch.transplant(old, new, self.journal):
             self.journal.set('item', plan.module.dict, name, old)
         elif type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
-            plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
-                                  'on with the old one'})
+            self.journal.set('item', plan.module.dict, name, host.part('trampolines').succeed(plan, name, old, new, self.journal))
         elif host.is_class(old) and host.is_class(new) and old is not new and type(statement).__name__ not in ('Import', 'ImportFrom'):
             plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
 
@@ -151,8 +153,10 @@ class Transaction:
             forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined.data)
         classes = host.part('classes')
         self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
+        if not classes.fits(change, plan.module):
+            host.part('trampolines')         # loaded here, because the stretch is short
         with host.Unbroken():
-            changed, added = classes.commit(change, plan.module, self.journal)
+            changed, added = classes.commit(change, plan, self.journal)
         plan.changed.extend(changed)
         plan.added.extend(added)
         forecast.corrected(plan, forecast.members_of(change), host.class_dict(change.kind), change.name + '.')
@@ -172,7 +176,7 @@ class Transaction:
         left = [one for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known and
                 (id(one) in named or '<locals>' not in one.__qualname__ and '<lambda>' not in one.__qualname__)]
         if left and plan.examined.old is not None:
-            reasons = {one['name']: one['reason'] for one in plan.kept_old}
+            reasons = {one.path: one.reason for one in plan.stuck}
             name = codes.path_of(left[0])
             raise host.Refusal('refused', '%s.%s would go on running old code: %s' % (
                 plan.module.name, name, reasons.get(name, 'no way was found to replace it')), module=plan.module.name)
@@ -180,7 +184,8 @@ class Transaction:
 
 def running_old(plans, heap):
     """Frames, generators and coroutines that go on in code that was replaced: {id of plan: [entries]}."""
-    old = {id(one.old): (plan, one) for plan in plans for one in plan.patches if one.changed}
+    replaced = [(plan, one) for plan in plans for one in plan.patches + plan.stuck if one.changed]
+    old = {id(one.old): (plan, one) for plan, one in replaced}
     found = {id(plan): [] for plan in plans}
     if not old:
         return found
@@ -191,8 +196,7 @@ def running_old(plans, heap):
                 plan, one = old[id(frame.f_code)]
                 found[id(plan)].append(entry('frame', names.get(ident, 'thread %d' % ident), plan, one, frame.f_lineno))
             frame = frame.f_back
-    suspended = [one.old for plan in plans for one in plan.patches if one.changed and
-                 one.old.co_flags & codes.GENERATORS]
+    suspended = [one.old for _, one in replaced if one.old.co_flags & codes.GENERATORS]
     if suspended:
         referrers, _, seconds = host.referrers(*suspended)
         heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2))

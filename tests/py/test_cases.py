@@ -22,11 +22,7 @@ NEW = sys.version_info
 
 # What this stage does not do yet, and what it does instead: never a silent wrong answer.
 LATER = {
-    'deco_added': 'kept_old names f: the module\'s name is rebound, references taken before go round the decorator',
-    'deco_removed': 'kept_old names f: the module\'s name is rebound, references taken before go through the decorator',
-    'deco_freevars_added': 'refused: the wrapper has other free variables',
     'base_added': 'refused', 'base_swapped': 'refused', 'slots_added': 'refused',
-    'super_added': 'kept_old names K.a: the class has the new method, a bound method taken before runs the old one',
     'enum_member_added': 'refused: its metaclass builds it',
     'namedtuple_field': 'kept_old names N: the name is rebound to a new class, instances stay with the old one',
     'derived_const': 'listed under derived, not run again',

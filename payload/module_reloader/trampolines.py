@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""Functions that forward: what an old function becomes when it cannot take the new code itself.
+
+CPython gives a function new code only if that has as many free variables, and reads them by position.  So a function
+whose free variables change, or which a decorator wraps now, or which is a decorator's wrapper that is no longer
+wanted, gets a code object of ours instead: with its own free variables, of the kind (plain, generator, coroutine,
+asynchronous generator) of what it forwards to, its target.  The target stands in __kwdefaults__, where the collector
+sees it.  Forwarding goes one step: when a target forwards in turn, those that lead to it are pointed to the new target,
+and a function that can take the newest code itself, because an edit was taken back, does so and forwards no more.
+
+In a traceback each such call is one frame more, in a file named codes.FORWARD.  The rest of the engine passes over
+these functions, and looks at their targets.
+"""
+from . import baseline, codes, host, journal as journals, patch, trees
+
+FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
+HEAD = 'def make(%s):\n    %sdef forward(*__mr_args, __mr_target__, **__mr_kwargs):\n'
+BODIES = {
+    0: '        return __mr_target__(*__mr_args, **__mr_kwargs)\n',
+    0x20: '        return (yield from __mr_target__(*__mr_args, **__mr_kwargs))\n',
+    0x80: '        return await __mr_target__(*__mr_args, **__mr_kwargs)\n',
+    0x200: '''        __mr_made = __mr_target__(*__mr_args, **__mr_kwargs)
+        __mr_step, __mr_sent = __mr_made.asend, None
+        while True:
+            try:
+                __mr_value = await __mr_step(__mr_sent)
+            except StopAsyncIteration:
+                return
+            try:
+                __mr_sent = yield __mr_value
+                __mr_step = __mr_made.asend
+            except GeneratorExit:
+                await __mr_made.aclose()
+                raise
+            except BaseException as __mr_error:
+                __mr_step, __mr_sent = __mr_made.athrow, __mr_error
+'''}
+
+
+def code_for(function, target):
+    """The code object with which FUNCTION forwards to TARGET; None if its free variables cannot be written."""
+    names, real = function.__code__.co_freevars, type(target) is host.FunctionType
+    if not all(name.isidentifier() for name in names):
+        return None
+    kind = target.__code__.co_flags & codes.GENERATORS if real else 0
+    text = HEAD % (', '.join(names), 'async ' if kind & 0x280 else '') + BODIES[kind]
+    text += '        %s\n' % ', '.join(names) if names else ''
+    code = host.compile_quietly(text, codes.FORWARD)
+    code = codes.children(codes.children(code)[0])[0]
+    return codes.rebuilt(code, code.co_flags | (target.__code__.co_flags & codes.ITERABLE if real else 0),
+                         function.__code__.co_name)
+
+
+def twin(function, code, cells):
+    """A function that is FUNCTION in all but code and cells."""
+    made = host.FunctionType(code, function.__globals__, function.__name__, function.__defaults__, cells)
+    for name in ('__kwdefaults__', '__qualname__', '__doc__', '__module__'):
+        setattr(made, name, getattr(function, name))
+    name = '__annotate__' if hasattr(made, '__annotate__') else '__annotations__'
+    setattr(made, name, getattr(function, name))
+    made.__dict__.update(function.__dict__)
+    return made
+
+
+class Forwards:
+    """Which functions forward to which target, in one module."""
+
+    def __init__(self, functions=()):
+        self.known = []
+        for function in functions:
+            if codes.forwards_to(function) is not None:
+                self.known.append(function)
+
+    def to(self, target):
+        return [one for one in self.known if codes.forwards_to(one) is target]
+
+    def point(self, function, target, journal):
+        """Make FUNCTION, and what forwards to it, forward to TARGET; whether it could be done."""
+        done = True
+        for one in self.to(function) + [function]:
+            if one is not target:
+                done = self.forward(one, target, journal) and done
+        return done
+
+    def forward(self, function, target, journal):
+        code = code_for(function, target)
+        if code is None:
+            return False
+        for name, value in (('__kwdefaults__', {'__mr_target__': target}), ('__defaults__', None), ('__code__', code)):
+            journal.set('function', function, name, value)
+        if type(target) is host.FunctionType:
+            patch.describe(function, target, journal)
+        journal.set('item', function.__dict__, '__wrapped__', target)
+        if function not in self.known:
+            self.known.append(function)
+        return True
+
+    def take(self, function, new, journal):
+        """Make FUNCTION, which forwards, what NEW is: it forwards no more."""
+        if not patch.transplant(function, new, journal):
+            return False
+        self.end(function, journal)
+        return True
+
+    def end(self, function, journal):
+        if '__wrapped__' in function.__dict__:
+            journal.set('item', function.__dict__, '__wrapped__', journals.ABSENT)
+        self.known = [one for one in self.known if one is not function]
+
+    def cells(self, function):
+        """The cells by name that FUNCTION and those that forward to it hold."""
+        found = {}
+        for one in self.to(function) + [function]:
+            found.update(zip(one.__code__.co_freevars, one.__closure__ or ()))
+        return found
+
+    def bring(self, function, code):
+        """A function with CODE to which FUNCTION can forward, made of cells that are there; None if one is missing."""
+        cells = self.cells(function)
+        if not all(name in cells for name in code.co_freevars):
+            return None
+        return twin(function, codes.like(function.__code__, code), tuple(cells[name] for name in code.co_freevars))
+
+
+def of(plan):
+    """The functions of the plan's module that forward."""
+    if plan.forwards is None:
+        plan.forwards = Forwards(plan.functions)
+    return plan.forwards
+
+
+def prepare(plan):
+    """Find what can be done for functions that cannot take their new code."""
+    forwards, left = of(plan), []
+    for one in plan.stuck:
+        if one.code is not None:
+            one.target = forwards.bring(one.function, one.code)
+        (left if one.target is None else plan.patches).append(one)
+    plan.stuck = left
+    if left:
+        decorated_again(plan)
+        expect(plan)
+
+
+def expect(plan):
+    """Mark the functions that the definitions which run will make forward."""
+    made = [(host.part('forecast').members_of(one), host.class_dict(one.kind)) for one in plan.classes]
+    made += [(trees.bound(one), plan.module.dict) for one in plan.statements if trees.kind(one) in FUNCTIONS]
+    found = {id(one) for names, there in made for name in names for one in baseline.inner_functions(there.get(name))}
+    for one in plan.stuck:
+        one.expected = id(one.function) in found
+
+
+def belongs(value, name, module):
+    """Whether VALUE, a function, was made for the definition NAME of a module: it is it, or wraps it."""
+    return any(one.__globals__ is module.dict and one.__code__.co_name == name for one in baseline.inner_functions(value))
+
+
+def is_callable(value):
+    return type(value) not in (staticmethod, classmethod, property) and hasattr(type(value), '__call__')
+
+
+def succeed(plan, name, old, new, journal):
+    """A definition was made again, OLD stood there, NEW does now: what NAME leads to from now on."""
+    forwards = of(plan)
+    if type(old) is not host.FunctionType or not is_callable(new) or not belongs(old, name, plan.module):
+        plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes on '
+                              'with the old one'})
+        return new
+    if type(new) is host.FunctionType and new.__globals__ is plan.module.dict and new.__code__.co_name == name:
+        for one in forwards.to(old):         # an edit that was taken back: the first function is whole again
+            if one.__code__.co_name == name and forwards.take(one, new, journal):
+                forwards.point(old, one, journal)
+                return one
+    keep_attributes(plan, name, old, new, journal)
+    forwards.point(old, new, journal)
+    return new
+
+
+def keep_attributes(plan, name, old, new, journal):
+    """Attributes that the source puts on a function after its definition are state, and go over."""
+    if type(new) is not host.FunctionType:
+        return
+    for statement in trees.inside(plan.examined.tree.body):
+        for target in getattr(statement, 'targets', ()):
+            if trees.kind(target) == 'Attribute' and trees.kind(target.value) == 'Name' and target.value.id == name and \
+                    target.attr in old.__dict__ and target.attr not in new.__dict__:
+                journal.set('item', new.__dict__, target.attr, old.__dict__[target.attr])
+
+
+def succeed_member(plan, old, new, journal):
+    """The same for what stands in a class: the functions of OLD forward to those in the same role of NEW."""
+    olds, news = patch.inner(old), patch.inner(new)
+    if 'self' in olds and 'self' not in news and is_callable(new):
+        news = {'self': new}
+    for role, function in olds.items():
+        target = news.get(role)
+        if type(function) is host.FunctionType and target is not None and target is not function and \
+                is_callable(target) and function.__globals__ is plan.module.dict:
+            of(plan).point(function, target, journal)
+
+
+def decorated_again(plan):
+    """Definitions to run again: their wrappers cannot take the new code of the decorator that made them."""
+    stuck = {id(one.function) for one in plan.stuck}
+
+    def holds(value):
+        return any(id(one) in stuck for one in baseline.inner_functions(value))
+
+    body = plan.examined.tree.body
+    for statement in body:
+        if is_decorated(statement) and statement not in plan.statements and holds(plan.module.dict.get(statement.name)):
+            plan.statements.append(statement)
+            plan.warnings.append('%s was decorated again: what its old wrapper kept in variables of its own starts anew'
+                                 % statement.name)
+    paths = {'.'.join(one.name for one in path): path for path in trees.classes(body).values()}
+    for name, kind in baseline.classes_of(plan.module):
+        for statement in paths[name][-1].body if name in paths else ():
+            if is_decorated(statement) and holds(host.class_dict(kind).get(trees.mangled(statement.name, kind.__name__))):
+                host.part('classes').run_too(plan, name, kind, paths[name], statement)
+
+
+def is_decorated(statement):
+    return trees.kind(statement) in FUNCTIONS and statement.decorator_list
