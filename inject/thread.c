@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -97,6 +98,28 @@ static int seize_refused(const struct thread *thread, int sys, struct mr_error *
 	return mr_fail(err, MR_E_NOT_PERMITTED, sys, "ptrace of thread %d", (int)thread->tid);
 }
 
+/*
+ * Among busy processes a held thread would wait while we wait for our turn: where we may (root, RLIMIT_RTPRIO), it is our
+ * turn as soon as the thread stops, for the tenth of a millisecond that it is held.
+ */
+static void hurry(struct thread *thread)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+
+	thread->our_policy = sched_getscheduler(0);
+	if (thread->our_policy != SCHED_OTHER || sched_setscheduler(0, SCHED_FIFO, &lowest) < 0)
+		thread->our_policy = -1;
+}
+
+static void take_time(struct thread *thread)
+{
+	const struct sched_param none = { .sched_priority = 0 };
+
+	if (thread->our_policy >= 0)
+		(void)sched_setscheduler(0, thread->our_policy, &none);
+	thread->our_policy = -1;
+}
+
 static int seize(struct thread *thread, struct mr_error *err)
 {
 	if (thread->seized)
@@ -119,6 +142,7 @@ int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_e
 	(void)sigemptyset(&chld);
 	(void)sigaddset(&chld, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &chld, &before);
+	hurry(thread);
 	thread->asked_ns = now_ns();
 	r = seize(thread, err);
 	if (r == 0)
@@ -131,6 +155,8 @@ int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_e
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r < 0 && thread->held)
 		(void)thread_release(thread, false);
+	if (r < 0)
+		take_time(thread);
 	return r;
 }
 
@@ -147,12 +173,14 @@ static int regs_write(struct thread *thread)
  */
 static uint64_t detach(struct thread *thread)
 {
-	int status;
+	int r = ptrace(PTRACE_DETACH, thread->tid, 0, 0) < 0 ? errno : 0, status;
+	uint64_t held_ns = now_ns() - thread->asked_ns;
 
-	if (ptrace(PTRACE_DETACH, thread->tid, 0, 0) < 0 && errno == ESRCH)
+	take_time(thread);
+	if (r == ESRCH)
 		(void)status_wait(thread->tid, now_ns() + BURIAL_LIMIT, &status);
 	thread->seized = thread->held = false;
-	return now_ns() - thread->asked_ns;
+	return held_ns;
 }
 
 uint64_t thread_release(struct thread *thread, bool again)

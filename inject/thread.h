@@ -24,6 +24,7 @@ struct thread {
 	struct cpu_regs regs;
 	struct cpu_call call;	/* the system call that it is in */
 	uint64_t mask;		/* its signal mask */
+	int our_policy;		/* how we are scheduled when no thread is held; -1 as always */
 };
 
 /*

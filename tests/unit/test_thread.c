@@ -59,6 +59,23 @@ Test(thread, hold_and_release_leave_it_as_it_was)
 	subject_end(&subject);
 }
 
+/* Where we may, nobody comes before us while a thread is held, and only then. */
+Test(thread, ours_is_the_first_turn_while_it_is_held)
+{
+	const struct sched_param lowest = { .sched_priority = 1 }, none = { .sched_priority = 0 };
+	int wanted = sched_setscheduler(0, SCHED_FIFO, &lowest) == 0 ? SCHED_FIFO : SCHED_OTHER;
+
+	cr_assert_eq(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+	subject_start(&subject, body_pause);
+	cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+	cr_expect_eq(sched_getscheduler(0), wanted);
+	(void)thread_release(&thread, false);
+	cr_expect_eq(sched_getscheduler(0), SCHED_OTHER);
+	subject_end(&subject);
+	cr_expect_lt(thread_hold(&thread, subject.pid, soon(100), &err), 0);
+	cr_expect_eq(sched_getscheduler(0), SCHED_OTHER, "also when there is nothing to hold");
+}
+
 static struct shared *handler_shared;
 
 static void on_signal(int number)
