@@ -9,9 +9,9 @@
 #include "delivery.h"
 #include "util.h"
 
-enum { CLEANUP_TRIES = 40 };
-
 #define VISIT_LIMIT (50 * NS_PER_MS)
+#define UNDER_WAY_LIMIT (100 * NS_PER_MS)
+#define LEAVE_LIMIT NS_PER_S	/* on a busy machine a thread may wait long for the CPU to take its last steps */
 
 /* Until the region can be read (want), or no longer; the stage's calls take microseconds once the thread has a CPU. */
 static bool watch(struct delivery *d, const struct region *region, bool want, uint64_t limit_ns)
@@ -221,10 +221,11 @@ static int region_get(struct delivery *d, struct mr_error *err)
 	if (r < 0)
 		return r;
 	(void)stage_place(d->target, NULL, NULL);
-	d->alone = regions_look(d->target, all) == 0;
+	regions_look(d->target, all);
 	r = runner_wait(d, all, err);
 	if (r < 0)
 		return r;
+	d->alone = regions_look(d->target, all) == 0;
 	if (!region_choose(all, block_size(d->request), &d->region)) {
 		if (unmap(d, d->start_limit_ns) > 0)
 			return 1;
@@ -247,14 +248,24 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;
 }
 
+/* Until nobody is in the region or on the way to it; what waits in CPython's queue may take for ever. */
+static void wait_empty(struct delivery *d)
+{
+	uint64_t now = now_ns(), under_way = now + UNDER_WAY_LIMIT, leave = now + LEAVE_LIMIT;
+
+	for (uint64_t pause = 20000; !nobody_inside(d); pause = pause < 5 * NS_PER_MS ? pause + pause / 4 : pause) {
+		now = now_ns();
+		if (now > leave || (now > under_way && !(d->answer->ended && d->head.inside)))
+			return;
+		sleep_ns(pause);
+	}
+}
+
 void delivery_cleanup(struct delivery *d)
 {
-	uint64_t limit = now_ns() + NS_PER_S / 4;
-
 	visit_end(&d->visit);
-	for (int i = 0; i < CLEANUP_TRIES && !nobody_inside(d); i++)
-		sleep_ns(i < 20 ? 50000 : 5 * NS_PER_MS);
-	while (unmap(d, limit) == STAGE_CALLS)
+	wait_empty(d);
+	while (unmap(d, now_ns() + NS_PER_S / 4) == STAGE_CALLS)
 		;
 	d->answer->leftover = d->mapped;
 }
