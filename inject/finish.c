@@ -7,6 +7,7 @@
 #include "util.h"
 
 #define INTERRUPT_EVERY (100 * NS_PER_MS)
+#define INTERRUPT_AGAIN (10 * NS_PER_MS)	/* when the thread could not do it */
 #define PAUSE_LEAST (NS_PER_MS / 50)
 #define PAUSE_MOST NS_PER_MS
 #define GRACE (2 * NS_PER_S)
@@ -20,17 +21,20 @@ static enum mr_delivery way_of(const struct delivery *d)
 
 /*
  * Raises KeyboardInterrupt in our code. PyThreadState_SetAsyncExc needs the GIL and takes a lock of the interpreter, so
- * the same moments serve as for a start: parked, or where no frame can hold such a lock.
+ * the same moments serve as for a start: parked, or where no frame can hold such a lock. In the latter the thread may be
+ * waiting for the GIL: then nothing is done, and a later look finds it elsewhere.
  */
 static void interrupt(struct delivery *d)
 {
 	struct mr_error ignored = MR_ERROR_INIT;
 
-	(void)BLOCK_SET(d->target, &d->region, interrupt, 1, &ignored);
+	(void)BLOCK_SET(d->target, &d->region, interrupt, INTERRUPT_HOLDER, &ignored);
 	if (visit_begin(&d->visit, d->target, d->target->pid, now_ns() + INTERRUPT_EVERY, &d->answer->timing, &ignored) == 0) {
 		visit_look(&d->visit, SCENE_DEPTH);
 		if (!visit_on_its_way(&d->visit, NULL) && visit_room(&d->visit, 64u << 10) &&
-		    (d->visit.parked || moment_queue(&d->visit.scene)))
+		    (d->visit.parked || moment_queue(&d->visit.scene)) &&
+		    (!d->visit.parked ||
+		     BLOCK_SET(d->target, &d->region, interrupt, INTERRUPT_PARKED, &ignored) == 0))
 			(void)delivery_send(d, STUB_INTERRUPT, &ignored);
 		delivery_where(d);
 	}
@@ -47,6 +51,7 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 {
 	uint64_t began = now_ns(), limit = UINT64_MAX, next = 0;
 	bool interrupted = false;
+	uint64_t times = 0;
 
 	if (d->request->work_timeout > 0)
 		limit = began + (uint64_t)(d->request->work_timeout * 1e9);
@@ -65,6 +70,10 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 				       d->answer->where);
 		if (interrupted && now >= next) {
 			interrupt(d);
+			next = now_ns() + INTERRUPT_AGAIN;
+		}
+		if (d->head.interrupted != times) {
+			times = d->head.interrupted;
 			next = now_ns() + INTERRUPT_EVERY;
 		}
 		delivery_tell(d, "the work goes on");

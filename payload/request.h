@@ -88,6 +88,13 @@ enum request_refusal {
 	REFUSAL_NO_THREAD,	/* pthread_create says no */
 };
 
+/* The work time-out has passed. Written by the tool before it sends a thread to stub_interrupt; boot.py asks whether it is 0. */
+enum request_interrupt {
+	INTERRUPT_NONE,
+	INTERRUPT_HOLDER,	/* the thread sent may do it if it holds the GIL */
+	INTERRUPT_PARKED,	/* the thread sent is parked: it may take the GIL for it */
+};
+
 /* Addresses of what the stub calls; 0 where the interpreter lacks it. The order is that of symbols in inject/python.c. */
 struct request_python {
 	uint64_t Py_IsInitialized, Py_IsFinalizing;
@@ -122,7 +129,7 @@ struct request_block {
 	uint64_t package_off, package_len;
 	uint64_t answer_off, answer_max;
 	uint64_t answer_len, answer_full;
-	uint64_t interrupt;	/* the work time-out has passed */
+	uint64_t interrupt;	/* enum request_interrupt */
 	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
 	uint64_t engine;	/* written by boot.py at its end: the engine is loaded in the process */
 	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */

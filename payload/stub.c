@@ -269,22 +269,26 @@ void stub_spawn(struct request_block *block)
 	*error_number = saved;
 }
 
-/* The work time-out has passed: raise KeyboardInterrupt in our code, from a thread that may hold the GIL or not. */
+/*
+ * The work time-out has passed: raise KeyboardInterrupt in our code. A thread that neither holds the GIL nor is parked may be
+ * waiting for the GIL, in the midst of its condition variable: it must not ask for the GIL a second time.
+ */
 void stub_interrupt(struct request_block *block)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 	int held = FN(block, PyGILState_Check)();
+	int may_take = !held && block->interrupt == INTERRUPT_PARKED;
 	PyGILState_STATE state = PyGILState_UNLOCKED;
 
 	arrive(block);
-	if (!held)
+	if (may_take)
 		state = FN(block, PyGILState_Ensure)();
-	if (load(&block->phase) == PHASE_RUNNING) {
+	if ((held || may_take) && load(&block->phase) == PHASE_RUNNING) {
 		block->interrupted++;
 		(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, *(PyObject **)block->py.PyExc_KeyboardInterrupt);
 	}
-	if (!held)
+	if (may_take)
 		FN(block, PyGILState_Release)(state);
 	*error_number = saved;
 }

@@ -38,6 +38,15 @@ class Timeouts(LiveTest):
                 self.assertUnharmed(target)
                 target.stop()
 
+    @each([(label(p), p) for p in REQUIRED])
+    def test_endless_code_among_busy_threads_is_interrupted(self, python):
+        """Where the interrupt comes, the thread mostly waits for the GIL."""
+        with Target('busy4', python) as target:
+            for _ in range(8):
+                self.assertStatus(target.attach('-t', '0.3', 'exec', FOREVER), 7)
+            self.assertUnharmed(target)
+            target.stop()
+
     def test_endless_code_that_catches(self):
         code = 'import time\nend = time.monotonic() + 1.5\nwhile time.monotonic() < end:\n' \
                '    try:\n        while time.monotonic() < end: pass\n    except BaseException: pass\n'

@@ -642,10 +642,23 @@ Test(stub, interrupt_that_comes_too_late_does_nothing)
 	enter(STUB_PARKED);
 	journal[0] = 0;
 	errno = 33;
+	block->interrupt = INTERRUPT_PARKED;
 	enter(STUB_INTERRUPT);
 	cr_expect_eq(errno, 33);
 	cr_expect_str_eq(journal, "check ensure release(5) ");
 	cr_expect_eq(block->interrupted, 0);
+}
+
+/* Who waits for the GIL has its condition variable in hand: asking for it again there is a deadlock. */
+Test(stub, interrupt_never_takes_the_gil_in_a_thread_that_may_wait_for_it)
+{
+	block->phase = PHASE_RUNNING;
+	block->interrupt = INTERRUPT_HOLDER;
+	enter(STUB_INTERRUPT);
+	cr_expect_str_eq(journal, "check ");
+	cr_expect_eq(block->interrupted, 0);
+	cr_expect_eq(block->inside, 0);
+	cr_expect_eq(block->arrived, 1);
 }
 
 Test(stub, interrupt_with_the_gil_held_takes_it_not)
