@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "evidence.h"
 #include "hint.h"
 #include "human.h"
 #include "info.h"
@@ -108,6 +109,8 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 		.work_timeout = options->timeout,
 		.thread = options->thread,
 		.force = options->force,
+		.tell = options->command->engine ? evidence_tell : NULL,
+		.tell_data = &pid,
 		.cancel = signals_flag(),
 		.progress = on_progress,
 		.progress_data = &waiting,

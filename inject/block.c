@@ -10,6 +10,7 @@
 #include "util.h"
 
 #define ANSWER_DEFAULT (8u << 20)
+#define QUESTION_MAX (1u << 20)	/* and as much for what is told */
 #define PAGE 4096u
 #define ENDED_TRIES 20
 
@@ -23,8 +24,8 @@ static const char line_format[] =
 	"(__import__('builtins'), __import__('sys'))\n";
 
 struct layout {
-	uint64_t name, code, boot, input, package, answer, end;
-	uint64_t answer_max;
+	uint64_t name, code, boot, input, package, question, told, answer, end;
+	uint64_t question_max, answer_max;
 };
 
 static uint64_t length(const unsigned char *from, const unsigned char *to)
@@ -46,8 +47,10 @@ static struct layout layout_of(const struct mr_request *request)
 	l.boot = l.code + 512;
 	l.input = l.boot + length(payload_boot, payload_boot_end);
 	l.package = l.input + request->input_size;
-	l.answer = l.package + package_size(request);
-	l.answer = round_up(l.answer, PAGE);
+	l.question_max = request->tell ? QUESTION_MAX : 0;
+	l.question = round_up(l.package + package_size(request), PAGE);
+	l.told = l.question + l.question_max;
+	l.answer = l.told + l.question_max;
 	l.answer_max = request->answer_max ? request->answer_max : ANSWER_DEFAULT;
 	l.end = round_up(l.answer + l.answer_max, PAGE);
 	return l;
@@ -74,6 +77,10 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.input_len = request->input_size,
 		.package_off = l->package,
 		.package_len = package_size(request),
+		.question_off = l->question,
+		.question_max = l->question_max,
+		.told_off = l->told,
+		.told_max = l->question_max,
 		.answer_off = l->answer,
 		.answer_max = l->answer_max,
 		.code_off = l->code,
@@ -116,7 +123,7 @@ static int refill(struct mr_target *target, const struct region *region, const u
 }
 
 /*
- * One buffer, one write; the answer's room stays untouched, so no page of it exists before something is written there.
+ * One buffer, one write; the rooms for question and answer stay untouched, so no page of them exists before something is written there.
  * In a region that is filled again a call may still be queued, and fire at any moment: until phase says READY it finds
  * nothing to claim, and the words that it counts in are left alone.
  */
@@ -124,7 +131,7 @@ int block_write(struct mr_target *target, const struct region *region, const str
 		struct mr_error *err)
 {
 	struct layout l = layout_of(request);
-	_cleanup_free_ uint8_t *bytes = calloc(1, l.answer);
+	_cleanup_free_ uint8_t *bytes = calloc(1, l.question);
 	struct request_block head;
 	char name[32];
 	int r;
@@ -142,9 +149,9 @@ int block_write(struct mr_target *target, const struct region *region, const str
 	memcpy(bytes + l.package, request->engine ? payload_package : payload_trouble, head.package_len);
 	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
 	if (region->state == REGION_QUEUED)
-		return refill(target, region, bytes, l.answer, err);
+		return refill(target, region, bytes, l.question, err);
 	if (r == 0)
-		r = memory_write(&target->memory, region_block(region), bytes, l.answer);
+		r = memory_write(&target->memory, region_block(region), bytes, l.question);
 	return r < 0 ? failed(target, region, r, err) : 0;
 }
 
@@ -179,6 +186,36 @@ int block_answer(struct mr_target *target, const struct region *region, const st
 	ret->text[size] = 0;
 	ret->size = size;
 	return 0;
+}
+
+/* Returns how many bytes were told, -1 for none. */
+static ssize_t tell(struct mr_target *target, const struct region *region, const struct mr_request *request, uint64_t size,
+		    char *question, char *told)
+{
+	struct layout l = layout_of(request);
+	uint64_t at = region_block(region);
+	ssize_t n;
+
+	if (!size || size > l.question_max || memory_read(&target->memory, at + l.question, question, size) < 0)
+		return -1;
+	n = request->tell(request->tell_data, question, size, told, l.question_max);
+	return n >= 0 && memory_write(&target->memory, at + l.told, told, (size_t)n) < 0 ? -1 : n;
+}
+
+int block_tell(struct mr_target *target, const struct region *region, const struct mr_request *request,
+	       const struct request_block *block, struct mr_error *err)
+{
+	char *question = malloc(QUESTION_MAX), *told = malloc(QUESTION_MAX);
+	ssize_t n = -1;
+	int r = BLOCK_SET(target, region, asking, ASKING_TAKEN, err);
+
+	if (r == 0 && question && told)
+		n = tell(target, region, request, block->question_len, question, told);
+	free(question);
+	free(told);
+	if (r == 0 && n >= 0)
+		r = BLOCK_SET(target, region, told_len, (uint64_t)n, err);
+	return r < 0 ? r : BLOCK_SET(target, region, asking, n < 0 ? ASKING_DECLINED : ASKING_TOLD, err);
 }
 
 void mr_answer_free(struct mr_answer *answer)

@@ -25,6 +25,10 @@ int block_set(struct mr_target *target, const struct region *region, size_t offs
 		  &(__typeof__(((struct request_block *)0)->field)){ value },                                   \
 		  sizeof(((struct request_block *)0)->field), err)
 
+/* Answers the question that our code in the tracee asks. It is asked once; what goes wrong is told as no answer. */
+int block_tell(struct mr_target *target, const struct region *region, const struct mr_request *request,
+	       const struct request_block *block, struct mr_error *err);
+
 /* Takes the answer out. Lengths in the block are the tracee's word and are limited by what was asked for. */
 int block_answer(struct mr_target *target, const struct region *region, const struct mr_request *request,
 		 const struct request_block *block, struct mr_answer *ret, struct mr_error *err);

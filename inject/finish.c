@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * While our Python code runs: wait for its end, from outside; interrupt it when its time is over.
+ * While our Python code runs: wait for its end, from outside; answer what it asks; interrupt it when its time is over.
  */
 #include "../payload/embed.h"
 #include "delivery.h"
@@ -47,6 +47,15 @@ static uint64_t pause_after(uint64_t ns)
 	return ns < 32 * PAUSE_LEAST ? PAUSE_LEAST : ns > 32 * PAUSE_MOST ? PAUSE_MOST : ns / 32;
 }
 
+static int read_and_tell(struct delivery *d, struct mr_error *err)
+{
+	int r = delivery_read(d, err);
+
+	if (r < 0 || d->head.asking != ASKING_ASKED || !d->request->tell)
+		return r;
+	return block_tell(d->target, &d->region, d->request, &d->head, err);
+}
+
 int delivery_finish(struct delivery *d, struct mr_error *err)
 {
 	uint64_t began = now_ns(), limit = UINT64_MAX, next = 0;
@@ -78,7 +87,7 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 		}
 		delivery_tell(d, "the work goes on");
 		sleep_ns(pause_after(now - began));
-		r = delivery_read(d, err);
+		r = read_and_tell(d, err);
 		if (r < 0)
 			return r;
 	}

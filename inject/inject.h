@@ -76,6 +76,12 @@ struct mr_request {
 	double work_timeout;	/* seconds for the work, 0 for no limit */
 	enum mr_thread thread;
 	bool force;		/* go on where policy says no */
+	/*
+	 * Answers what our code asks while it runs: bytes in, bytes out, of which inject/ knows nothing. The question is
+	 * the target's word. Returns how many bytes it put into ret, -1 for no answer. NULL: nothing can be asked.
+	 */
+	ssize_t (*tell)(void *data, const char *question, size_t size, char *ret, size_t room);
+	void *tell_data;
 	volatile const int *cancel;	/* non-zero asks to give up (set by a signal handler); may be NULL */
 	void (*progress)(void *data, const char *text); /* called about once a second while waiting; may be NULL */
 	void *progress_data;

@@ -214,7 +214,7 @@ class Context:
         self.output = Output(request['limits']['output'])
         self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
-        self.collecting, self.text_of = False, text_of
+        self.collecting, self.text_of, self.view = False, text_of, view
 
     def timed(self, function, *args, **kwargs):
         """Call FUNCTION, which holds the GIL until it returns, and remember the longest such time."""

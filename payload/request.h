@@ -5,7 +5,8 @@
  *
  *   region   0x6d72'KKKK'0000 ('mr', then a slot number)
  *   +0           code, read and execute: the stub                        REGION_CODE bytes
- *   +REGION_CODE data, read and write: struct request_block, then boot code, input, engine, room for the answer
+ *   +REGION_CODE data, read and write: struct request_block, then boot code, input, engine, room for a question and
+ *                what the tool tells, room for the answer
  *
  * Offsets in the block count from its start. Fixed-width fields only; the tool trusts nothing that it reads back.
  */
@@ -18,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 1
+#define REQUEST_VERSION 2
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -95,6 +96,12 @@ enum request_interrupt {
 	INTERRUPT_PARKED,	/* the thread sent is parked: it may take the GIL for it */
 };
 
+/*
+ * A question that our code asks while it runs; the tool answers from outside. Our code moves it to ASKED, the tool on from
+ * there. Who waits too long goes on without: what is told later lies in a room of its own, where nobody looks.
+ */
+enum request_asking { ASKING_NOTHING, ASKING_ASKED, ASKING_TAKEN, ASKING_TOLD, ASKING_DECLINED };
+
 /* Addresses of what the stub calls; 0 where the interpreter lacks it. The order is that of symbols in inject/python.c. */
 struct request_python {
 	uint64_t Py_IsInitialized, Py_IsFinalizing;
@@ -142,6 +149,9 @@ struct request_block {
 	uint64_t interrupted;	/* how often PyThreadState_SetAsyncExc was called */
 	uint64_t sent_mask;	/* the mask of the thread that the tool sent last; the one that starts takes it over */
 	uint64_t leave;		/* in the stage, which nobody ever takes out: the last that a thread does here */
+	uint64_t asking;	/* enum request_asking */
+	uint64_t question_off, question_max, question_len;	/* question_max 0: nobody would answer */
+	uint64_t told_off, told_max, told_len;
 	struct request_python py;
 };
 
@@ -152,6 +162,8 @@ _Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads i
 _Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
 _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
 _Static_assert(offsetof(struct request_block, engine) == 144, "boot.py writes it at 144");
+_Static_assert(offsetof(struct request_block, asking) == 248, "the engine reads it at 248");
+_Static_assert(offsetof(struct request_block, told_len) == 296, "the engine reads it at 296");
 _Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
 _Static_assert(offsetof(struct request_block, inside) == BLOCK_INSIDE, "the assembly");
 _Static_assert(offsetof(struct request_block, spawned) == BLOCK_SPAWNED, "the assembly");

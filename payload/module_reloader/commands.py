@@ -46,8 +46,7 @@ class Work:
                 self.skip(module, 'another thread is importing it just now')
                 continue
             keep = {text.rpartition('.')[2] for text in self.options.get('keep') or ()}
-            thorough = named or self.options.get('all')
-            one = stale.examine(module, self.context, self.signatures, thorough, force, keep)
+            one = stale.examine(module, self.context, self.signatures, force, keep)
             forced = named and (self.options.get('full') or self.options.get('reinit'))
             if one.problem is not None:
                 if one.state == 'missing' and not named:
@@ -94,7 +93,7 @@ class Work:
         self.plans = order.arrange(self.plans)
         if any(plan.refused or plan.undecided for plan in self.plans):
             return self.refused()
-        work = transaction.Transaction(self.plans, scope.modules(), self.context, self.signatures)
+        work = transaction.Transaction(self.plans, scope.modules, self.context, self.signatures)
         if self.options.get('dry_run'):
             return self.dry(work)
         try:
@@ -142,7 +141,7 @@ class Work:
         for plan in self.plans:
             if plan.replaced:
                 rebind = host.part('rebind')
-                imports = imports or rebind.Imports(work.modules, self.context)
+                imports = imports or rebind.Imports(work.modules(), self.context)
                 there = {name: (plan.module.dict[name], self) for name in plan.replaced if name not in plan.gone}
                 rebind.follow(plan.module, there, rebind.exported(plan.module.dict), imports, rebind.Nothing(),
                               plan.rebound.append)
@@ -180,7 +179,7 @@ class Work:
             state.remember(plan.module, plan.examined.data, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
             entry['running_old'] = running[id(plan)]
-            if stale.examine(plan.module, self.context, self.signatures, True).state != 'fresh':
+            if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
             self.result.modules.append(entry)
         self.follow_lines()
@@ -194,7 +193,7 @@ class Work:
         if not self.moved or self.options.get('dry_run'):
             return
         made = [plans.make(one, {}, self.signatures) for one in self.moved]
-        work = transaction.Transaction(made, [], self.context, self.signatures)
+        work = transaction.Transaction(made, list, self.context, self.signatures)
         try:
             work.run()
         except transaction.Broken:
@@ -213,7 +212,7 @@ def reload_named(targets, context, options, who=None):
 def reload_stale(context, options, who=None):
     work = Work(context, options, 'reload-stale', who)
     everything = bool(options.get('all'))
-    result = work.run(scope.users(everything), False)
-    if not everything:
-        result.excluded = stale.left_out(context, work.signatures, options.get('verbose'))
+    modules, others = stale.choose(context, everything)
+    result = work.run(modules, False)
+    result.excluded = stale.left_out(others, context, work.signatures, options.get('verbose'))
     return result

@@ -179,6 +179,17 @@ def standard_namespace(name):
 STRETCH = 0.05                               # seconds
 
 
+def rest(seconds):
+    """Let the other threads have the GIL for at least SECONDS.
+
+    Not by time.sleep(): the kernel keeps one restart for a thread, and a sleep of ours would take the place of that of
+    the wait which our thread was called out of.
+    """
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    lock.acquire(True, seconds)
+
+
 class Unbroken:
     """A stretch in which no other thread gets the GIL, if it lasts less than STRETCH.
 
@@ -192,7 +203,7 @@ class Unbroken:
         try:
             gc.disable()
             sys.setswitchinterval(STRETCH)
-            time.sleep(0)
+            rest(1e-6)
         except BaseException:                # a signal handler of the program
             self.__exit__()
             raise

@@ -24,18 +24,17 @@ def entry(examined):
 
 def listed(context, everything):
     """Every module of the user, or every module."""
-    signatures, found = codes.Signatures(), []
-    for module in scope.modules():
-        if everything or module.kind in ('source', 'sourceless') and not module.excluded:
-            found.append(entry(stale.examine(module, context, signatures, False, False)))
-    return found
+    signatures, (rows, others) = codes.Signatures(), scope.rows()
+    rows = [row for row in rows if everything or row[2].kind in ('source', 'sourceless') and not row[2].excluded]
+    return [entry(one) for one in stale.look(rows, others, context, signatures)]
 
 
 def stale_ones(context, everything, verbose=False):
     """(the modules that are stale or whose source is gone, the names of those that were left out but are)."""
     signatures, found = codes.Signatures(), []
-    for module in scope.users(everything):
-        examined = stale.examine(module, context, signatures, everything, everything)
+    modules, others = stale.choose(context, everything)
+    for module in modules:
+        examined = stale.examine(module, context, signatures, everything)
         if examined.state in ('stale', 'missing'):
             found.append(entry(examined))
-    return found, [] if everything else stale.left_out(context, signatures, verbose)
+    return found, stale.left_out(others, context, signatures, verbose)

@@ -11,38 +11,42 @@ from . import host
 DICT = host.ModuleType.__dict__['__dict__']
 INSTALLED = ('/site-packages/', '/dist-packages/')
 OWN = ('_mr_attach', 'module_reloader')
-BORN = []
+BORN, FOLDERS, KNOWN = [], {}, {}            # what was found out: when, {folder: whether excluded}, {name: Known}
 GRAIN = 0.05                                 # seconds: how far clocks of files and processes may be apart
 CLOCK_BOOTTIME, FORKED = 7, 0x40             # PF_FORKNOEXEC in the flags of a process
+BOOTSTRAP = host.sys.modules.get('_frozen_importlib')
+SPEC = getattr(BOOTSTRAP, 'ModuleSpec', None)
+SPECIAL = (getattr(BOOTSTRAP, 'BuiltinImporter', BOOTSTRAP), getattr(BOOTSTRAP, 'FrozenImporter', BOOTSTRAP))
+
+
+class Known:
+    """What is so of a module as long as its dictionary, its spec and its __file__ are the same objects.
+
+    With thousands of modules, finding it out anew would be most of the work of a command that finds nothing changed.
+    newest, seen and record are stale.py's.
+    """
+
+    __slots__ = ('ident', 'spec', 'file', 'path', 'kind', 'excluded', 'newest', 'seen', 'record')
+
+    def __init__(self, name, namespace):
+        self.ident, self.spec, self.file = id(namespace), namespace.get('__spec__'), namespace.get('__file__')
+        self.path = self.file if type(self.file) is str and self.file else None
+        own = name.partition('.')[0] in OWN or namespace.get('__name__') in OWN
+        self.kind = None if own else find_kind(namespace, self.spec, self.path)
+        self.excluded = self.kind == 'source' and is_excluded(self.path)
+        self.newest, self.seen, self.record = 0, None, None
 
 
 class Module:
     """One loaded module: its names, its dictionary, its source file, and what kind of thing it is."""
 
-    def __init__(self, name, namespace):
-        self.name, self.names, self.dict = name, [name], namespace
-        spec = spec_of(namespace)
-        self.loader = namespace.get('__loader__')
-        if self.loader is None:
-            self.loader = getattr(spec, 'loader', None)
-        path = namespace.get('__file__')
-        self.path = path if type(path) is str and path else None
-        self.kind = self.find_kind(spec)
-        self.excluded = self.kind == 'source' and is_excluded(self.path)
-        self.known_filename = None
+    def __init__(self, name, namespace, known, names):
+        self.name, self.names, self.dict, self.known = name, names, namespace, known
+        self.path, self.kind, self.excluded, self.known_filename = known.path, known.kind, known.excluded, None
 
-    def find_kind(self, spec):
-        origin = getattr(spec, 'origin', None)
-        loader = type(self.loader).__name__
-        if origin in ('built-in', 'frozen') or any(self.loader is one for one in special_loaders()):
-            return origin if origin in ('built-in', 'frozen') else 'built-in'
-        if self.path is None:
-            return 'namespace' if '__path__' in self.dict else 'odd'
-        if self.path.endswith(('.so', '.pyd')):
-            return 'extension'
-        if self.path.endswith(('.pyc', '.pyo')):
-            return 'sourceless'
-        return 'zip' if loader == 'zipimporter' else 'source'
+    @property
+    def loader(self):
+        return loader_of(self.dict, self.known.spec)
 
     def filename(self):
         """The name of the source in the code that the module runs now, which may differ from __file__."""
@@ -61,22 +65,38 @@ class Module:
         return getattr(spec_of(self.dict), '_initializing', False) is True
 
 
+def loader_of(namespace, spec):
+    loader = namespace.get('__loader__')
+    return getattr(spec, 'loader', None) if loader is None and type(spec) is SPEC else loader
+
+
+def find_kind(namespace, spec, path):
+    loader, origin = loader_of(namespace, spec), getattr(spec, 'origin', None) if type(spec) is SPEC else None
+    if origin in ('built-in', 'frozen') or loader is not None and (loader is SPECIAL[0] or loader is SPECIAL[1]):
+        return origin if origin in ('built-in', 'frozen') else 'built-in'
+    if path is None:
+        return 'namespace' if '__path__' in namespace else 'odd'
+    if path.endswith(('.so', '.pyd')):
+        return 'extension'
+    if path.endswith(('.pyc', '.pyo')):
+        return 'sourceless'
+    return 'zip' if type(loader).__name__ == 'zipimporter' else 'source'
+
+
 def spec_of(namespace):
     """The spec of a module, if it is of the standard type; anything else could run code of the program."""
-    spec, kind = namespace.get('__spec__'), getattr(host.sys.modules.get('_frozen_importlib'), 'ModuleSpec', None)
-    return spec if type(spec) is kind else None
-
-
-def special_loaders():
-    bootstrap = host.sys.modules.get('_frozen_importlib')
-    return (getattr(bootstrap, 'BuiltinImporter', bootstrap), getattr(bootstrap, 'FrozenImporter', bootstrap))
+    spec = namespace.get('__spec__')
+    return spec if type(spec) is SPEC else None
 
 
 def is_excluded(path):
-    library = host.standard_library()
-    if library is not None and path.startswith(library + '/'):
-        return True
-    return any(part in path for part in INSTALLED)
+    folder = path.rpartition('/')[0] + '/'
+    found = FOLDERS.get(folder)
+    if found is None:
+        library = host.standard_library()
+        found = FOLDERS[folder] = library is not None and folder.startswith(library + '/') or \
+            any(part in folder for part in INSTALLED)
+    return found
 
 
 def namespace_of(name, entry):
@@ -91,22 +111,44 @@ def namespace_of(name, entry):
     return None
 
 
-def modules():
-    """All loaded modules, once each, in the order in which their import began."""
-    found, seen = [], {}
+def rows():
+    """(all loaded modules, once each, in the order in which their import began: (name, dictionary, Known); the names of
+    those that have several, by the id of the dictionary).
+
+    This is one plain loop, since programs have thousands of them.
+    """
+    found, others, seen, known_ones, plain = [], {}, {}, KNOWN, host.ModuleType
     for name, entry in list(host.sys.modules.items()):
-        if type(name) is not str or name.partition('.')[0] in OWN:
+        if type(name) is not str:
             continue
-        namespace = namespace_of(name, entry)
+        namespace = entry.__dict__ if type(entry) is plain else namespace_of(name, entry)
         if type(namespace) is not dict:
             continue
-        if id(namespace) in seen:
-            seen[id(namespace)].names.append(name)
+        known = known_ones.get(name)
+        if known is None or known.ident != id(namespace) or known.file is not namespace.get('__file__') or \
+                known.spec is not namespace.get('__spec__'):
+            known = known_ones[name] = Known(name, namespace)
+        if known.kind is None:
             continue
-        module = seen[id(namespace)] = Module(name, namespace)
-        if type(module.dict.get('__name__')) is not str or module.dict['__name__'] not in OWN:
-            found.append(module)
-    return found
+        first = seen.setdefault(known.ident, name)
+        if first is name:
+            found.append((name, namespace, known))
+        else:
+            others.setdefault(known.ident, [first]).append(name)
+    if len(known_ones) > 2 * len(host.sys.modules):
+        for name in set(known_ones) - set(host.sys.modules):
+            del known_ones[name]
+    return found, others
+
+
+def made(found, others):
+    """The rows FOUND as modules."""
+    return [Module(name, namespace, known, others.get(known.ident) or [name]) for name, namespace, known in found]
+
+
+def modules():
+    """All loaded modules, once each."""
+    return made(*rows())
 
 
 def users(everything=False):
@@ -158,30 +200,3 @@ def born():
         except (OSError, ValueError, IndexError):
             BORN.append(0)
     return BORN[0]
-
-
-def changed(found, when):
-    """Whether a file may have changed since WHEN: some file systems know whole seconds only."""
-    return found.st_ctime > when - (found.st_ctime_ns % 1000000000 == 0)
-
-
-def changed_since(path, when):
-    """Whether the file at PATH may be another one, or have other content, than at the time WHEN.
-
-    Editors, rsync and git fake dates of content, nobody fakes st_ctime.  A switched link shows in the link's own
-    ctime, a renamed folder in its ctime without a change of its mtime.
-    """
-    try:
-        if changed(host.posix.stat(path), when):
-            return True
-        step = path
-        while step not in ('', '/'):
-            found = host.posix.lstat(step)
-            kind = found.st_mode & 0o170000
-            if changed(found, when) and (kind == 0o120000 or
-                                         kind == 0o040000 and found.st_ctime_ns != found.st_mtime_ns):
-                return True
-            step = step.rpartition('/')[0]
-        return False
-    except (OSError, ValueError):
-        return True

@@ -5,10 +5,11 @@ The evidence is what nobody fakes: the ctime of the source and of every link on 
 module was loaded, or, when that is not known, before which nothing in this process was.  A module that passes it is
 compared by content: with the source that tracking kept, else as code with its baseline, else with the live objects.
 """
-from . import baseline, host, scope, sources, state
+from . import baseline, evidence, host, scope, sources, state
 
 BUDGET = 0.05                                # seconds for a look at modules that a command is not about
-SLACK = 0.1                                  # seconds: the kernel's clock for files is coarser than the process's
+SLACK = 100000000                            # ns: the kernel's clock for files is coarser than the process's
+SECOND = 1000000000
 
 
 class Examined:
@@ -24,26 +25,44 @@ class Examined:
         self.baseline = 'none'
 
 
-def looked_at(module):
-    """Whether evidence says that the module may be stale."""
-    record = state.tracked(module)
-    when = record['time'] - SLACK if record is not None else scope.born()
-    return scope.changed_since(module.path, when)
+def suspects(context, rows):
+    """Those of ROWS whose source may not be what they run."""
+    rows = [row for row in rows if row[2].kind == 'source']
+    found, tracked, born = [], state.STATE['tracked'], int(scope.born() * SECOND)
+    for row, newest in zip(rows, evidence.newest([row[2].path for row in rows], context)):
+        if not 0 < newest <= born - SECOND and changed(row[2], newest, tracked.get(row[0]), born):
+            found.append(row)
+    return found
 
 
-def examine(module, context, signatures, thorough=False, force=True, keep=()):
-    """Find out whether MODULE is stale; thorough: whatever the evidence says."""
+def changed(known, newest, record, born):
+    """Whether a source, as new as NEWEST, may be other than it was when it was loaded, or last found to be the same."""
+    if newest == known.seen and record is known.record:
+        return False
+    known.newest = newest
+    if record is not None and record['id'] in (None, known.ident):
+        born = int(record['time'] * SECOND) - SLACK
+    return newest <= 0 or newest > born - (SECOND if newest % SECOND == 0 else 0)  # some file systems know no fractions
+
+
+def settle(known, record):
+    """Its source was read, and is what the module runs: until its evidence changes, nobody needs to read it again."""
+    if 0 < known.newest < int(host.time.time() * SECOND) - SLACK:
+        known.seen, known.record = known.newest, record
+
+
+def examine(module, context, signatures, force=True, keep=()):
+    """Find out whether MODULE is stale, by content."""
     result = Examined(module)
     if module.kind != 'source':
         result.state = module.kind
         return result
-    if not thorough and not looked_at(module):
-        return result
+    record = state.tracked(module)
     try:
         result.data, result.stat = sources.read(module.path)
-        record = state.tracked(module)
         if record is not None and record['source'] == result.data and not record.get('undone'):
             result.baseline = 'tracked'
+            settle(module.known, record)
             return result
         result.code, result.tree = sources.compiled(result.data, module.filename(), context, module.loader, force)
     except sources.Problem as problem:
@@ -59,24 +78,43 @@ def examine(module, context, signatures, thorough=False, force=True, keep=()):
         same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
         result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'
+    if same and not result.moved:
+        settle(module.known, record)
     return result
 
 
-def left_out(context, signatures, verbose):
-    """The names of changed modules of the standard library and of installed packages, which commands leave out.
+def choose(context, everything):
+    """(the modules with a source that a command is about and that may be stale, those that it leaves out)."""
+    rows, others = scope.rows()
+    if everything:
+        return scope.made([row for row in rows if row[2].kind == 'source'], others), []
+    found = suspects(context, rows)
+    return (scope.made([row for row in found if not row[2].excluded], others),
+            scope.made([row for row in found if row[2].excluded], others))
+
+
+def look(rows, others, context, signatures):
+    """Each of ROWS, examined if evidence says that this is worth while."""
+    open_ones = {row[2].ident for row in suspects(context, rows)}
+    for module in scope.made(rows, others):
+        looks = module.known.ident in open_ones or module.kind != 'source'
+        yield examine(module, context, signatures, False) if looks else Examined(module)
+
+
+def left_out(modules, context, signatures, verbose):
+    """The names of changed ones among MODULES, of the standard library and installed packages, which commands leave out.
 
     After an upgrade under a running process there are hundreds; how many a short look does not come to depends on the
     moment, and only VERBOSE says it.
     """
     found, more, end = [], 0, host.time.perf_counter() + BUDGET
-    for module in scope.modules():
-        if module.kind == 'source' and module.excluded and looked_at(module):
-            if host.time.perf_counter() > end:
-                more += 1
-                continue
-            one = examine(module, context, signatures, False, False)
-            if one.state == 'missing' or one.state == 'stale' and is_certain(one):
-                found.append(module.name)
+    for module in modules:
+        if host.time.perf_counter() > end:
+            more += 1
+            continue
+        one = examine(module, context, signatures, False)
+        if one.state == 'missing' or one.state == 'stale' and is_certain(one):
+            found.append(module.name)
     if more and verbose:
         context.notes.append('%d more installed modules may have changed: --all looks at them' % more)
     return found

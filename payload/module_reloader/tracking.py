@@ -76,10 +76,10 @@ def track_module(spec):
 
 def record_loaded(context):
     """Keep the sources of the modules that are loaded already and run what their source says: their entries."""
-    signatures, found = codes.Signatures(), []
-    for module in scope.users():
-        when = host.time.time()
-        examined = stale.examine(module, context, signatures, False, False)
+    signatures, found, (rows, others), when = codes.Signatures(), [], scope.rows(), host.time.time()
+    rows = [row for row in rows if row[2].kind == 'source' and not row[2].excluded]
+    for examined in stale.look(rows, others, context, signatures):
+        module = examined.module
         found.append(examined)
         if examined.state == 'fresh' and state.tracked(module) is None:
             try:

@@ -88,7 +88,7 @@ class Transaction:
         if changed:
             rebind = host.part('rebind')
             if self.imports is None:
-                self.imports = rebind.Imports(self.modules, self.context)
+                self.imports = rebind.Imports(self.modules(), self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
             plan.replaced = sorted(changed, key=str)

@@ -432,6 +432,33 @@ class BadInput(ReloadTest):
 
 
 @expand
+class Evidence(ReloadTest):
+    @each_python(lambda p: not p.free_threaded)
+    def test_it_is_gathered_from_outside(self, python):
+        """No look at a file from inside lets go of the GIL: what is asked for is seen beneath the target's root."""
+        watch = 'import posix\nreal, looks = posix.lstat, []\n' \
+                'def lstat(path, **more):\n    looks.append(path)\n    return real(path, **more)\nposix.lstat = lstat\n'
+        with shop(python, files={'main.py': watch + FILES['main.py']}) as s:
+            s.edit('shop/cart.py', '"old"', '"new"')
+            self.assertReloaded(s.attach('reload-stale'), 'shop.cart')
+            self.assertEqual(s.ask('[one for one in looks if one.startswith("/") and one.endswith(".py")]'), '[]')
+            os.rename(os.path.join(s.outside, 'shop/views.py'), os.path.join(s.outside, 'shop/gone.py'))
+            stale = s.attach('stale').json['modules']
+            self.assertEqual([(one['name'], one['state']) for one in stale], [('shop.views', 'missing')])
+            self.assertEqual(s.ask('held()'), "('new', 100)")
+            s.target.stop()
+
+    @each([(way, way) for way in ('cpoll', 'cnanosleep')])
+    def test_a_wait_in_c_outlives_ours(self, way):
+        """The kernel keeps one restart for a thread: waiting for the answer must not take its place."""
+        with Target(way) as target:
+            for _ in range(5):
+                self.assertStatus(target.attach('stale'), 0)
+            self.assertUnharmed(target)
+            self.assertLess(max(target.stop()['lasted']), 0.25)
+
+
+@expand
 class GoodGuest(ReloadTest):
     @each([(label(p), p) for p in HERE_NOW if not p.free_threaded])
     def test_nothing_else_changes(self, python):

@@ -83,6 +83,16 @@ class Block:
             self.put(offset, value)
         self.view = memoryview(self.memory)
 
+    def with_questions(self, room=1 << 16):
+        """With room for a question and what is told."""
+        self.view.release()
+        for offset in (256, 280):
+            self.put(offset, len(self.memory))
+            self.put(offset + 8, room)
+            self.memory += bytes(room)
+        self.view = memoryview(self.memory)
+        return self
+
     def put(self, offset, value):
         self.memory[offset:offset + 8] = value.to_bytes(8, 'little')
 

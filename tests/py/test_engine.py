@@ -212,7 +212,7 @@ class OurMistake(Program):
         for part in ('listing', 'attached', 'scope'):
             sent = other_engine(part, lambda data: data
                                 .replace(b'signatures, found = codes', b'broken = {}["our own"]; x')
-                                .replace(b'found, seen = [], {}\n', b'broken = {}["our own"]\n')
+                                .replace(b'    found, others, seen', b'    broken = {}["our own"]; x, y, z')
                                 .replace(b"if command == 'stale'", b'{}["our own"]\n    if 1'))
             answer = command('stale', sent=sent)
             error = answer['error']

@@ -31,18 +31,20 @@ def combinations():
 @unittest.skipIf(SANITIZED, 'the library of a sanitizer must come before any preloaded one')
 @expand
 class Sweep(LiveTest):
+    command, begin = ('exec', '1 + 1'), 0
+
     def one_run(self, target, mode, n, number=0):
         """Returns (result, what the shim noted: the name of the call, or 'end', and two numbers)."""
         with tempfile.NamedTemporaryFile(prefix='mr-sweep-') as log:
-            result = attach(target.pid, '--timeout', '5', '-j', 'exec', '1 + 1', preload=SHIM,
+            result = attach(target.pid, '--timeout', '5', '-j', *self.command, preload=SHIM,
                             env={'SHIM_AT': str(n), 'SHIM_MODE': mode, 'SHIM_ERRNO': str(number), 'SHIM_LOG': log.name})
             noted = log.read().decode().split()
         return result, noted or ['nothing', '0', '0']
 
     def first(self, target):
         """Where to begin: a short sweep leaves out what comes before the target is touched at all."""
-        if RUNS == 'all':
-            return 1
+        if RUNS == 'all' or self.begin:
+            return self.begin or 1
         result, noted = self.one_run(target, 'count', 0)
         self.assertStatus(result, 0)
         self.assertGreater(int(noted[1]), 10, 'the shim saw too few calls to be in place')
@@ -93,6 +95,14 @@ class Sweep(LiveTest):
 
     @each(combinations())
     def test_die(self, python, way):
+        self.sweep(python, way, 'die')
+
+    @each([one for one in combinations() if RUNS == 'all' or one[0] == 'longsleep_debian3_11'])
+    def test_die_while_the_engine_asks(self, python, way):
+        """What comes before it asks is as in any command: this begins where an exec would be about to end."""
+        with Target(way, python) as target:
+            self.begin = int(self.one_run(target, 'count', 0)[1][1]) - 60
+        self.command = ('stale',)
         self.sweep(python, way, 'die')
 
     @each([(name, *rest) for name, *rest in combinations() if RUNS == 'all' or rest[1] in ('longsleep', 'loop')])

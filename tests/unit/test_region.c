@@ -220,8 +220,22 @@ Test(region, unmapping_takes_both_parts)
 /* --- blocks ------------------------------------------------------------------------------------------------------- */
 
 static const char input[] = "{\"schema\": 1}";
+
+/* Tells the question back, twice; the data says how often that may be. */
+static ssize_t echo(void *data, const char *question, size_t size, char *ret, size_t room)
+{
+	int *left = data;
+
+	if (!(*left)-- || 2 * size > room)
+		return -1;
+	memcpy(ret, question, size);
+	memcpy(ret + size, question, size);
+	return (ssize_t)(2 * size);
+}
+
+static int echoes = 1;
 static const struct mr_request request = { .input = input, .input_size = sizeof(input) - 1, .engine = true,
-					   .answer_max = 2 * PAGE };
+					   .tell = echo, .tell_data = &echoes, .answer_max = 2 * PAGE };
 
 static void write_request(struct region *region)
 {
@@ -311,6 +325,59 @@ Test(regions, an_answer_is_as_long_as_we_allow)
 	cr_expect_eq(answer.size, request.answer_max);
 	cr_expect_eq(answer.text[answer.size], 0);
 	mr_answer_free(&answer);
+}
+
+static uint32_t tell(const struct region *region)
+{
+	struct request_block head;
+
+	block->asking = ASKING_ASKED;
+	cr_assert_eq(block_read(&target, region, &head, &err), 0);
+	cr_assert_eq(block_tell(&target, region, &request, &head, &err), 0);
+	return (uint32_t)block->asking;
+}
+
+Test(regions, a_question_is_answered)
+{
+	struct region region;
+	char *bytes;
+
+	write_request(&region);
+	bytes = (char *)block;
+	cr_expect_geq(block->question_off, block->package_off + block->package_len);
+	cr_expect_leq(block->question_off + block->question_max, block->told_off);
+	cr_expect_leq(block->told_off + block->told_max, block->answer_off);
+	(void)strcpy(bytes + block->question_off, "why?");
+	block->question_len = 4;
+	cr_expect_eq(tell(&region), ASKING_TOLD);
+	cr_expect_eq(block->told_len, 8);
+	cr_expect_arr_eq(bytes + block->told_off, "why?why?", 8);
+	cr_expect_eq(tell(&region), ASKING_DECLINED, "not twice");
+}
+
+Test(regions, a_question_is_as_long_as_we_allow)
+{
+	struct region region;
+
+	write_request(&region);
+	block->question_len = 0;
+	cr_expect_eq(tell(&region), ASKING_DECLINED);
+	block->question_len = UINT64_MAX;
+	cr_expect_eq(tell(&region), ASKING_DECLINED);
+	block->question_len = block->question_max + 1;
+	block->question_max = UINT64_MAX;
+	cr_expect_eq(tell(&region), ASKING_DECLINED);
+	block->question_len = 4;	/* lies: only the place that we gave counts */
+	block->question_off = block->told_off = UINT64_MAX - 100;
+	cr_expect_eq(tell(&region), ASKING_TOLD);
+}
+
+Test(regions, nobody_answers_without_being_asked_to)
+{
+	const struct mr_request dumb = { .input = input, .input_size = sizeof(input) - 1, .engine = true,
+					 .answer_max = 2 * PAGE };
+
+	cr_expect_lt(block_size(&dumb), block_size(&request));
 }
 
 Test(regions, a_region_that_is_gone)

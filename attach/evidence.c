@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "util.h"
+
+#define DEPTH 64	/* folders on a path */
+#define PLACE (O_PATH | O_CLOEXEC)
+#define NS_PER_S INT64_C(1000000000)
+
+struct asked {
+	const char *path;
+	size_t number;
+};
+
+/* One folder on the way, and what was found up to it; no fd where newest tells what is wrong. */
+struct level {
+	size_t end;	/* where its name ends in the path */
+	int fd;
+	int64_t newest;
+};
+
+/* The folders of the last path: paths come sorted, so the next one shares most of them. */
+struct walk {
+	int root;
+	const char *path;
+	size_t depth;
+	struct level level[DEPTH];
+};
+
+static int64_t wrong(int error)
+{
+	return error == ENOENT || error == ENOTDIR ? EVIDENCE_MISSING : EVIDENCE_UNKNOWN;
+}
+
+static int64_t later(int64_t newest, const struct timespec *time)
+{
+	int64_t ns = time->tv_sec * NS_PER_S + time->tv_nsec;
+
+	if (ns < 1)
+		ns = 1;
+	return ns > newest ? ns : newest;
+}
+
+static int in_root(const struct walk *walk, const char *path, size_t size, uint64_t flags)
+{
+	struct open_how how = { .flags = PLACE | flags, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	char copy[PATH_MAX];
+
+	if (size >= sizeof(copy)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(copy, path, size);
+	copy[size] = 0;
+	return (int)syscall(SYS_openat2, walk->root, copy, &how, sizeof(how));
+}
+
+static void leave(struct walk *walk)
+{
+	struct level *last = &walk->level[--walk->depth];
+
+	if (last->fd >= 0)
+		(void)close(last->fd);
+}
+
+/* The folder NAME in the last one: found without following links; a link is followed beneath the root. */
+static void enter_named(const struct walk *walk, const char *path, const char *name, int parent, struct level *level)
+{
+	struct stat st;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW)) {
+		level->newest = wrong(errno);
+		return;
+	}
+	if (S_ISLNK(st.st_mode) || !strcmp(name, ".."))
+		level->fd = in_root(walk, path, level->end, O_DIRECTORY);
+	else
+		level->fd = openat(parent, name, PLACE | O_DIRECTORY | O_NOFOLLOW);
+	if (level->fd < 0)
+		level->newest = wrong(errno);
+	else if (S_ISLNK(st.st_mode) || st.st_ctim.tv_sec != st.st_mtim.tv_sec || st.st_ctim.tv_nsec != st.st_mtim.tv_nsec)
+		level->newest = later(level->newest, &st.st_ctim);
+}
+
+static void enter(struct walk *walk, const char *path, size_t start, size_t end)
+{
+	const struct level *before = walk->depth ? &walk->level[walk->depth - 1] : NULL;
+	struct level *level = &walk->level[walk->depth++];
+	char name[NAME_MAX + 1];
+	size_t size = end - start - 1;
+
+	*level = (struct level){ end, -1, before ? before->newest : 1 };
+	if (before && before->fd < 0)
+		return;
+	if (size > NAME_MAX) {
+		level->newest = EVIDENCE_UNKNOWN;
+		return;
+	}
+	memcpy(name, path + start + 1, size);
+	name[size] = 0;
+	enter_named(walk, path, size ? name : ".", before ? before->fd : walk->root, level);
+}
+
+/* Makes the levels those of the folders in path[0, end). */
+static bool go(struct walk *walk, const char *path, size_t end)
+{
+	size_t start = 0;
+
+	while (walk->depth) {
+		start = walk->level[walk->depth - 1].end;
+		if (start <= end && !memcmp(walk->path, path, start) && path[start] == '/')
+			break;
+		leave(walk);
+		start = 0;
+	}
+	walk->path = path;
+	while (start < end) {
+		const char *next = memchr(path + start + 1, '/', end - start);
+
+		if (walk->depth == DEPTH)
+			return false;
+		enter(walk, path, start, (size_t)(next - path));
+		start = (size_t)(next - path);
+	}
+	return true;
+}
+
+static int64_t look(struct walk *walk, const char *path)
+{
+	const char *name = strrchr(path, '/');
+	const struct level top = { 0, walk->root, 1 }, *folder = &top;
+	int64_t newest;
+	struct stat st;
+
+	if (path[0] != '/' || !name[1] || !go(walk, path, (size_t)(name - path)))
+		return EVIDENCE_UNKNOWN;
+	if (walk->depth)
+		folder = &walk->level[walk->depth - 1];
+	if (folder->fd < 0)
+		return folder->newest;
+	if (fstatat(folder->fd, name + 1, &st, AT_SYMLINK_NOFOLLOW))
+		return wrong(errno);
+	newest = later(folder->newest, &st.st_ctim);
+	if (S_ISLNK(st.st_mode)) {
+		AUTO_CLOSE int fd = in_root(walk, path, strlen(path), 0);
+
+		if (fd < 0 || fstat(fd, &st))
+			return wrong(errno);
+		newest = later(newest, &st.st_ctim);
+	}
+	return newest;
+}
+
+static int by_path(const void *one, const void *other)
+{
+	return strcmp(((const struct asked *)one)->path, ((const struct asked *)other)->path);
+}
+
+static void look_at_all(struct walk *walk, struct asked *asked, size_t count, char *ret)
+{
+	qsort(asked, count, sizeof(*asked), by_path);
+	for (size_t i = 0; i < count; i++) {
+		int64_t newest = look(walk, asked[i].path);
+
+		memcpy(ret + asked[i].number * sizeof(newest), &newest, sizeof(newest));
+	}
+	while (walk->depth)
+		leave(walk);
+}
+
+static size_t count_of(const char *question, size_t size)
+{
+	size_t count = 0;
+
+	for (const char *at = question; (at = memchr(at, 0, size - (size_t)(at - question))); at++)
+		count++;
+	return count;
+}
+
+ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room)
+{
+	const pid_t *pid = data;
+	size_t count = size && !question[size - 1] ? count_of(question, size) : 0;
+	struct asked *asked = count && count <= room / sizeof(int64_t) ? calloc(count, sizeof(*asked)) : NULL;
+	struct walk walk = { .root = -1 };
+	char root[64];
+
+	(void)snprintf(root, sizeof(root), "/proc/%ld/root", (long)*pid);
+	if (asked)
+		walk.root = open(root, PLACE | O_DIRECTORY);
+	if (walk.root >= 0) {
+		const char *path = question;
+
+		for (size_t i = 0; i < count; i++, path += strlen(path) + 1)
+			asked[i] = (struct asked){ path, i };
+		look_at_all(&walk, asked, count, ret);
+		(void)close(walk.root);
+	}
+	free(asked);
+	return walk.root < 0 ? -1 : (ssize_t)(count * sizeof(int64_t));
+}

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Which files may have become others, and when at the latest: one number for each path.
+
+It is the latest ctime, in ns, of the file, of each link on the way to it, and of each folder on the way that was
+renamed, which shows in a ctime that is not its mtime.  Editors, rsync and git fake dates of content, nobody fakes
+that.  UNKNOWN: it cannot be seen; MISSING: there is no such file.
+
+Each look at a file from inside lets go of the GIL and waits for it again; so mr-attach is asked, which looks from outside
+(attach/evidence.c): the paths are put into the request block, and we wait without the GIL.  If it does not answer, or we
+are alone, we look.
+"""
+from . import host
+
+ASKING, QUESTION, TOLD = 248, 256, 280       # words of the request block: request.h
+ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
+UNKNOWN, MISSING = 0, -1
+FEW = 4                                      # paths that are not worth a question
+PATIENCE = {ASKED: 0.1, TAKEN: 2.0}          # seconds: a tool that is gone takes nothing
+LINK, FOLDER = 0o120000, 0o040000
+
+
+def newest(paths, context):
+    """The numbers of PATHS."""
+    view, found = getattr(context, 'view', None), None
+    if view is not None and len(paths) > FEW:
+        found = ask(view, paths)
+    if found is None:
+        found = [UNKNOWN] * len(paths)
+    folders = {}
+    for number, path in enumerate(paths) if UNKNOWN in found else ():
+        if found[number] == UNKNOWN:
+            found[number] = look(path, folders)
+    return found
+
+
+def word(view, offset):
+    return int.from_bytes(view[offset:offset + 8], 'little')
+
+
+def put(view, offset, value):
+    view[offset:offset + 8] = value.to_bytes(8, 'little')
+
+
+def ask(view, paths):
+    """What mr-attach says, or None."""
+    encoding = host.sys.getfilesystemencoding(), host.sys.getfilesystemencodeerrors()
+    try:
+        question = ('\0'.join(paths) + '\0').encode(*encoding)
+    except UnicodeError:
+        return None
+    start, room = word(view, QUESTION), word(view, QUESTION + 8)
+    if len(question) > room or question.count(b'\0') != len(paths):
+        return None
+    view[start:start + len(question)] = question
+    put(view, QUESTION + 16, len(question))
+    put(view, ASKING, ASKED)
+    if wait(view) != ANSWERED or word(view, TOLD + 16) != 8 * len(paths):
+        return None
+    start = word(view, TOLD)
+    return memoryview(bytes(view[start:start + 8 * len(paths)])).cast('q').tolist()
+
+
+def wait(view):
+    """Wait for an answer, as long as somebody seems to be at it: how far it came."""
+    began, pause = host.time.perf_counter(), 0.0002
+    while True:
+        host.rest(pause)
+        state, pause = word(view, ASKING), min(pause * 1.5, 0.005)
+        if state not in PATIENCE or host.time.perf_counter() - began > PATIENCE[state]:
+            return state
+
+
+def look(path, folders):
+    """The number of one path, from inside; FOLDERS remembers those that were seen."""
+    try:
+        found = host.posix.lstat(path)
+        number = max(found.st_ctime_ns, 1)
+        if found.st_mode & 0o170000 == LINK:
+            number = max(number, host.posix.stat(path).st_ctime_ns)
+        return max(number, above(path.rpartition('/')[0], folders))
+    except (OSError, ValueError) as error:
+        return MISSING if getattr(error, 'errno', 2) in (2, 20) else UNKNOWN
+
+
+def above(folder, folders):
+    """The number of a folder on the way."""
+    if folder not in folders:
+        number = 1
+        if folder:
+            found = host.posix.lstat(folder)
+            kind = found.st_mode & 0o170000
+            if kind == LINK or kind == FOLDER and found.st_ctime_ns != found.st_mtime_ns:
+                number = found.st_ctime_ns
+            number = max(number, above(folder.rpartition('/')[0], folders))
+        folders[folder] = number
+    return folders[folder]

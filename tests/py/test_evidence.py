@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Evidence: what files say, what mr-attach tells of them, and that nothing is believed of one that is gone."""
+import os
+import struct
+import sys
+import threading
+import time
+import unittest
+
+from harness import Block, Program, command, request
+
+F1, F2 = 'def f(): return 1\n', 'def f(): return 2\n'
+ASKING, QUESTION, TOLD = 248, 256, 280
+
+
+class Look(Program):
+    def setUp(self):
+        super().setUp()
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        self.reload()                        # the engine is there
+        self.evidence = sys.modules['_mr_attach'].host.part('evidence')
+
+    def newest(self, *paths):
+        return self.evidence.newest([self.path(one) for one in paths], None)
+
+    def ctime(self, path):
+        return os.lstat(self.path(path)).st_ctime_ns
+
+    def test_files(self):
+        self.assertEqual(self.newest('m.py', 'none.py', 'none/m.py', 'm.py/x'), [self.ctime('m.py'), -1, -1, -1])
+        self.assertEqual(self.newest('m\0.py'), [-1])
+
+    def test_links(self):
+        os.mkdir(self.path('one'))
+        self.write(one__a=F1)
+        time.sleep(0.02)
+        os.symlink('one', self.path('now'))
+        os.symlink('one/a.py', self.path('b.py'))
+        os.symlink('none', self.path('c.py'))
+        self.assertEqual(self.newest('now/a.py', 'b.py', 'c.py'), [self.ctime('now'), self.ctime('b.py'), -1])
+
+    def test_renamed_folder(self):
+        os.mkdir(self.path('one'))
+        self.write(one__a=F1)
+        self.assertEqual(self.newest('one/a.py'), [self.ctime('one/a.py')])
+        time.sleep(0.02)
+        os.rename(self.path('one'), self.path('other'))
+        self.assertEqual(self.newest('other/a.py'), [self.ctime('other')])
+
+    def test_what_cannot_be_seen(self):
+        os.symlink('d.py', self.path('d.py'))
+        self.assertEqual(self.newest('d.py'), [0])
+
+
+class Told(Program):
+    """Somebody plays mr-attach, and says of every file what ANSWER says."""
+
+    def setUp(self):
+        super().setUp()
+        self.write(m=F1)
+        self.m = self.load('m')
+        self.write(m=F2)
+
+    def run_with(self, play):
+        block = Block(request('stale')).with_questions()
+        thread = threading.Thread(target=play, args=(block,))
+        thread.start()
+        answer = block.run()
+        thread.join()
+        self.assertEqual(answer['status'], 0, answer['error'])
+        return [one['name'] for one in answer['modules']]
+
+    def asked(self, block):
+        """The paths that are asked for, as soon as they are."""
+        for _ in range(2000):
+            if block.get(ASKING) == 1:
+                start = block.get(QUESTION)
+                return bytes(block.memory[start:start + block.get(QUESTION + 16)]).decode().split('\0')[:-1]
+            time.sleep(0.002)
+        self.fail('nothing was asked')
+
+    def tell(self, block, numbers, size=None):
+        data, start = struct.pack('=%dq' % len(numbers), *numbers), block.get(TOLD)
+        block.memory[start:start + len(data)] = data
+        block.put(TOLD + 16, len(data) if size is None else size)
+        block.put(ASKING, 3)
+
+    def test_it_is_believed(self):
+        def play(block):
+            paths.extend(self.asked(block))
+            self.tell(block, [1] * len(paths))
+        paths = []
+        self.assertEqual(self.run_with(play), [])
+        self.assertIn(self.path('m.py'), paths)
+        self.assertTrue(all(path.startswith('/') for path in paths), paths)
+
+    def test_changed_and_missing(self):
+        def play(block):
+            paths = self.asked(block)
+            self.tell(block, [1 << 62 if path == self.path('m.py') else 1 for path in paths])
+        self.assertEqual(self.run_with(play), ['m'])
+
+    def test_what_it_cannot_see_is_looked_at_here(self):
+        def play(block):
+            self.tell(block, [0] * len(self.asked(block)))
+        self.assertEqual(self.run_with(play), ['m'])
+
+    def test_it_declines(self):
+        def play(block):
+            self.asked(block)
+            block.put(ASKING, 4)
+        self.assertEqual(self.run_with(play), ['m'])
+
+    def test_nonsense(self):
+        for size in (0, 8, 1 << 63, None):
+            def play(block):
+                self.tell(block, [1] * (len(self.asked(block)) - (size is None)), size)
+            self.assertEqual(self.run_with(play), ['m'], size)
+
+    def test_it_is_gone(self):
+        self.assertEqual(self.run_with(lambda block: None), ['m'])
+
+    def test_it_goes_in_the_middle(self):
+        def play(block):
+            self.asked(block)
+            block.put(ASKING, 2)
+        self.assertEqual(self.run_with(play), ['m'])
+
+    def test_no_room(self):
+        block = Block(request('stale')).with_questions(16)
+        self.assertEqual([one['name'] for one in block.run()['modules']], ['m'])
+        self.assertEqual(block.get(ASKING), 0)
+
+
+class Seen(Program):
+    """What was read and is the same is not read again until its evidence changes."""
+
+    def compiled(self):
+        """The files that reload-stale compiles."""
+        engine, found = sys.modules['_mr_attach'], []
+        real = engine.sources.compiled
+
+        def compiled(data, filename, *args, **more):
+            found.append(os.path.basename(filename))
+            return real(data, filename, *args, **more)
+        engine.sources.compiled = compiled
+        try:
+            self.reload()
+        finally:
+            engine.sources.compiled = real
+        return found
+
+    def test_it(self):
+        self.write(m=F1, other=F1)
+        m, other = self.load('m', 'other')
+        self.write(m=F2)
+        self.reload()
+        self.write(m='# a remark\n' + F2, other='# a remark\n' + F1)
+        time.sleep(0.15)
+        self.assertIn('m.py', self.compiled())     # lines moved
+        self.compiled()
+        self.assertEqual(self.compiled(), [])
+        self.write(m='# a remark\n' + F1, other='# another remark\n' + F1)
+        self.assertIn('other.py', self.compiled())
+        self.assertEqual((m.f(), other.f()), (1, 1))
+        self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
+
+
+if __name__ == '__main__':
+    unittest.main()

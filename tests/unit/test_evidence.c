@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What is told of paths: the newest of all that may have changed, missing, or unknown; and what a target may ask.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../attach/evidence.h"
+
+static char top[PATH_MAX];
+static pid_t us;
+
+static void setup(void)
+{
+	(void)snprintf(top, sizeof(top), "/tmp/mr-evidence-XXXXXX");
+	cr_assert_not_null(mkdtemp(top));
+	us = getpid();
+}
+
+static void teardown(void)
+{
+	char command[PATH_MAX + 16];
+
+	(void)snprintf(command, sizeof(command), "rm -rf %s", top);
+	cr_expect_eq(system(command), 0); /* NOLINT(cert-env33-c): a path of our own */
+}
+
+TestSuite(evidence, .init = setup, .fini = teardown, .timeout = 20);
+
+static const char *below(const char *name)
+{
+	static char path[8][PATH_MAX];
+	static unsigned int turn;
+
+	turn = (turn + 1) % 8;
+	(void)snprintf(path[turn], PATH_MAX, "%.60s/%s", top, name);
+	return path[turn];
+}
+
+static void make_file(const char *name)
+{
+	int fd = open(below(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, "x\n", 2), 2);
+	(void)close(fd);
+}
+
+static int64_t ctime_of(const char *name)
+{
+	struct stat st;
+
+	cr_assert_eq(lstat(below(name), &st), 0);
+	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+}
+
+/* A clock tick of the file system goes by, so that what follows has another ctime. */
+static void tick(void)
+{
+	(void)usleep(20000);
+}
+
+static int64_t told(const char *path)
+{
+	int64_t ret = 42;
+	ssize_t size = evidence_tell(&us, path, strlen(path) + 1, (char *)&ret, sizeof(ret));
+
+	cr_assert_eq(size, (ssize_t)sizeof(ret));
+	return ret;
+}
+
+Test(evidence, a_file)
+{
+	make_file("a.py");
+	cr_expect_eq(told(below("a.py")), ctime_of("a.py"));
+	tick();
+	make_file("a.py");
+	cr_expect_eq(told(below("a.py")), ctime_of("a.py"));
+	cr_expect_eq(told(below("none.py")), EVIDENCE_MISSING);
+	cr_expect_eq(told(below("a.py/b.py")), EVIDENCE_MISSING);
+	cr_expect_eq(told(below("none/b.py")), EVIDENCE_MISSING);
+	cr_expect_eq(told(below("none/c/b.py")), EVIDENCE_MISSING);
+	cr_expect_eq(told("a.py"), EVIDENCE_UNKNOWN, "relative to what?");
+	cr_expect_eq(told(""), EVIDENCE_UNKNOWN);
+	cr_expect_eq(told("/"), EVIDENCE_UNKNOWN);
+}
+
+Test(evidence, a_link_that_was_switched)
+{
+	cr_assert_eq(mkdir(below("one"), 0700), 0);
+	make_file("one/a.py");
+	tick();
+	cr_assert_eq(symlink("one", below("now")), 0);
+	cr_assert_eq(symlink("one/a.py", below("b.py")), 0);
+	cr_expect_eq(told(below("now/a.py")), ctime_of("now"));
+	cr_expect_eq(told(below("b.py")), ctime_of("b.py"));
+	tick();
+	make_file("one/a.py");
+	cr_expect_eq(told(below("now/a.py")), ctime_of("one/a.py"));
+	cr_expect_eq(told(below("b.py")), ctime_of("one/a.py"));
+	cr_assert_eq(symlink("none", below("c.py")), 0);
+	cr_expect_eq(told(below("c.py")), EVIDENCE_MISSING);
+	cr_assert_eq(symlink("d.py", below("d.py")), 0);
+	cr_expect_eq(told(below("d.py")), EVIDENCE_UNKNOWN, "a loop");
+}
+
+Test(evidence, a_folder_that_was_renamed)
+{
+	cr_assert_eq(mkdir(below("one"), 0700), 0);
+	cr_assert_eq(mkdir(below("one/two"), 0700), 0);
+	make_file("one/two/a.py");
+	cr_expect_eq(told(below("one/two/a.py")), ctime_of("one/two/a.py"));
+	tick();
+	cr_assert_eq(rename(below("one"), below("other")), 0);
+	cr_expect_eq(told(below("other/two/a.py")), ctime_of("other"));
+	cr_expect_eq(told(below("other//two/./a.py")), ctime_of("other"));
+	cr_expect_eq(told(below("other/two/../two/a.py")), ctime_of("other"));
+}
+
+Test(evidence, nothing_is_opened)
+{
+	cr_assert_eq(mkfifo(below("a.py"), 0600), 0);
+	cr_expect_eq(told(below("a.py")), ctime_of("a.py"));
+	cr_expect_gt(told("/dev/tty"), 0);
+	cr_expect_eq(told("/proc/self/cwd/a.py"), EVIDENCE_UNKNOWN, "that would be ours");
+	cr_expect_eq(told("/proc/self/root/etc/passwd"), EVIDENCE_UNKNOWN);
+}
+
+/* Answers stand in the order of the question, whatever order they were found in. */
+Test(evidence, many)
+{
+	enum { COUNT = 1000 };
+	static char question[COUNT * 96];
+	static int64_t ret[COUNT];
+	size_t size = 0;
+
+	cr_assert_eq(mkdir(below("a"), 0700), 0);
+	make_file("a/a.py");
+	tick();
+	cr_assert_eq(mkdir(below("b"), 0700), 0);
+	make_file("b/a.py");
+	for (int i = 0; i < COUNT; i++)
+		size += (size_t)sprintf(question + size, "%s", below(i % 3 == 0 ? "b/a.py" : i % 3 == 1 ? "a/a.py" : "a/b")) + 1;
+	cr_assert_eq(evidence_tell(&us, question, size, (char *)ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	for (int i = 0; i < COUNT; i++)
+		cr_assert_eq(ret[i], i % 3 == 0 ? ctime_of("b/a.py") : i % 3 == 1 ? ctime_of("a/a.py") : EVIDENCE_MISSING);
+	cr_expect_eq(evidence_tell(&us, question, size, (char *)ret, sizeof(ret) - 1), -1, "no room");
+}
+
+/* A target may ask what it likes. */
+Test(evidence, hostile_questions)
+{
+	static char question[65536];
+	int64_t ret[4];
+	pid_t none = 1 << 30;
+
+	cr_expect_eq(evidence_tell(&us, question, 0, (char *)ret, sizeof(ret)), -1);
+	cr_expect_eq(evidence_tell(&us, "/a", 2, (char *)ret, sizeof(ret)), -1, "no end");
+	cr_expect_eq(evidence_tell(&us, question, sizeof(question), (char *)ret, sizeof(ret)), -1, "too many");
+	cr_expect_eq(evidence_tell(&none, "/a", 3, (char *)ret, sizeof(ret)), -1, "no such process");
+	memset(question, 'x', sizeof(question));
+	question[0] = '/';
+	question[sizeof(question) - 1] = 0;
+	cr_expect_eq(told(question), EVIDENCE_UNKNOWN, "a name too long");
+	question[40000] = '/';
+	cr_expect_eq(told(question), EVIDENCE_UNKNOWN);
+	for (size_t i = 0; i < 2000; i += 2)
+		memcpy(question + i, "/.", 2);
+	question[2000] = 0;
+	cr_expect_eq(told(question), EVIDENCE_UNKNOWN, "too deep");
+	cr_expect_eq(told("/../../../none"), EVIDENCE_MISSING);
+}
+
+/* Nothing outside of the root of the target is seen. */
+Test(evidence, beneath_the_root)
+{
+	int ends[2];
+	char byte;
+	pid_t child;
+	int64_t ret[3];
+	static const char question[] = "/a.py\0/../../../../etc/passwd\0/out/passwd";
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	make_file("a.py");
+	cr_assert_eq(symlink("/etc", below("out")), 0);
+	cr_assert_eq(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		if (chroot(top) || write(ends[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			(void)pause();
+	}
+	cr_assert_eq(read(ends[0], &byte, 1), 1);
+	cr_expect_eq(evidence_tell(&child, question, sizeof(question), (char *)ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	cr_expect_eq(ret[0], ctime_of("a.py"));
+	cr_expect_eq(ret[1], EVIDENCE_MISSING);
+	cr_expect_eq(ret[2], EVIDENCE_MISSING);
+	(void)kill(child, SIGKILL);
+}
