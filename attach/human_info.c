@@ -112,6 +112,10 @@ void human_info(struct terminal *terminal, const json_t *report)
 	bool engine = json_is_true(json_object_get(info, "engine"));
 
 	print_python(terminal, json_object_get(info, "python"), report);
+	if (human_integer(info, "interpreters") > 1) {
+		label(terminal, "interpreters");
+		(void)fprintf(terminal->out, "%" JSON_INTEGER_FORMAT "\n", human_integer(info, "interpreters"));
+	}
 	print_process(terminal, json_object_get(info, "process"));
 	if (human_string(info, "doing")[0]) {
 		label(terminal, "main thread");

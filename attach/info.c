@@ -73,19 +73,22 @@ static json_t *describe_attaching(const struct mr_error *refusal)
 int info_fill(json_t *report, const struct mr_facts *facts, struct mr_target *target, const struct mr_error *refusal)
 {
 	const struct mr_python *python = target ? mr_target_python(target) : NULL;
-	struct mr_error policy = MR_ERROR_INIT;
+	struct mr_error own = MR_ERROR_INIT;
 	char doing[256] = "";
 	json_t *info;
 
 	if (target)
 		mr_target_doing(target, doing, sizeof(doing));
-	if (!refusal->code && python && python->remote_debug_off) {
-		mr_fail(&policy, MR_E_POLICY, 0, "%s", "");
-		refusal = &policy;
-	}
-	info = json_pack("{s:o, s:o, s:o, s:o, s:o, s:n, s:o, s:o}", "attach", describe_attaching(refusal), "python",
+	if (!refusal->code && python && python->interpreters > 1)
+		mr_fail(&own, MR_E_INTERPRETERS, 0, "%s", "");
+	else if (!refusal->code && python && python->remote_debug_off)
+		mr_fail(&own, MR_E_POLICY, 0, "%s", "");
+	if (own.code)
+		refusal = &own;
+	info = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "attach", describe_attaching(refusal), "python",
 			 describe_python(python), "process", describe_process(facts), "namespaces",
-			 describe_namespaces(facts), "doing", string(doing), "interpreters", "regions",
+			 describe_namespaces(facts), "doing", string(doing), "interpreters",
+			 python && python->interpreters > 0 ? json_integer(python->interpreters) : json_null(), "regions",
 			 target ? json_integer((json_int_t)mr_target_regions(target)) : json_null(), "engine",
 			 target ? json_boolean(mr_target_engine(target)) : json_null());
 	if (!info || report_take_look(report, facts, python))

@@ -80,6 +80,14 @@ bool cpu_plt_slot(uint64_t at, const uint8_t *code, size_t size, uint64_t *ret);
 typedef bool cpu_visit(void *data, enum cpu_target kind, uint64_t target);
 bool cpu_jumps(uint64_t at, const uint8_t *code, size_t size, cpu_visit *visit, void *data);
 
+/*
+ * What a function returns whose code is nothing but loads, as `return x->y;` is compiled; arg is its argument. load reads
+ * a word of the tracee. False for any other code.
+ */
+#define CPU_GETTER_MAX 32
+typedef bool cpu_load(void *data, uint64_t at, uint64_t *ret);
+bool cpu_getter(uint64_t at, const uint8_t *code, size_t size, uint64_t arg, cpu_load *load, void *data, uint64_t *ret);
+
 /* Numbers of system calls that this CPU's kernel uses. */
 extern const struct cpu_numbers {
 	long mmap, munmap, futex, select, pselect6, ppoll, poll, epoll_wait, epoll_pwait, epoll_pwait2;

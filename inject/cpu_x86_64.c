@@ -154,19 +154,61 @@ enum cpu_target cpu_call_before(uint64_t return_address, const uint8_t *before, 
 	return CPU_TARGET_NONE;
 }
 
-bool cpu_plt_slot(uint64_t at, const uint8_t *code, size_t size, uint64_t *ret)
+static size_t endbr_size(const uint8_t *code, size_t size)
 {
 	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa };
-	size_t i = 0;
 
-	if (size >= sizeof(endbr) && memcmp(code, endbr, sizeof(endbr)) == 0)
-		i = sizeof(endbr);
+	return size >= sizeof(endbr) && memcmp(code, endbr, sizeof(endbr)) == 0 ? sizeof(endbr) : 0;
+}
+
+bool cpu_plt_slot(uint64_t at, const uint8_t *code, size_t size, uint64_t *ret)
+{
+	size_t i = endbr_size(code, size);
+
 	if (i < size && code[i] == 0xf2)			/* bnd */
 		i++;
 	if (size - i < 6 || code[i] != 0xff || code[i + 1] != 0x25) /* jmp *disp(%rip) */
 		return false;
 	*ret = at + i + 6 + (uint64_t)displacement(code + i + 2);
 	return true;
+}
+
+/*
+ * The operand of `mov m64, %rax` or `lea m, %rax` at code (Intel SDM, ModRM): relative to %rip, %rax or %rdi. Returns the size of
+ * the instruction, 0 for anything else.
+ */
+static size_t operand(uint64_t pc, const uint8_t *code, size_t size, uint64_t rax, uint64_t rdi, uint64_t *ret)
+{
+	uint8_t mod = size >= 3 ? code[2] >> 6 : 3, base = size >= 3 ? code[2] & 7 : 0;
+	bool rip = mod == 0 && base == 5;
+	size_t length = mod == 1 ? 4 : mod == 2 || rip ? 7 : 3;
+
+	if (size < length || mod == 3 || code[0] != 0x48 || (code[1] != 0x8b && code[1] != 0x8d) || (code[2] >> 3 & 7) ||
+	    (!rip && base != 0 && base != 7))
+		return 0;
+	*ret = rip ? pc + length : base ? rdi : rax;
+	if (length == 7)
+		*ret += (uint64_t)displacement(code + 3);
+	else if (length == 4)
+		*ret += (uint64_t)(int64_t)(int8_t)code[3];
+	return length;
+}
+
+bool cpu_getter(uint64_t at, const uint8_t *code, size_t size, uint64_t arg, cpu_load *load, void *data, uint64_t *ret)
+{
+	uint64_t rax = 0, address;
+	size_t i = endbr_size(code, size), length;
+
+	for (; i < size && code[i] != 0xc3; i += length) {
+		length = operand(at + i, code + i, size - i, rax, arg, &address);
+		if (!length)
+			return false;
+		rax = address;
+		if (code[i + 1] == 0x8b && !load(data, address, &rax))
+			return false;
+	}
+	*ret = rax;
+	return i > 0 && i < size;
 }
 
 /* Takes every byte for a possible start: x86 code cannot be told apart otherwise without a full decoder. */

@@ -183,6 +183,9 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	d.start_limit_ns = request->start_timeout > 0 ? d.begun_ns + (uint64_t)(request->start_timeout * 1e9) : UINT64_MAX;
 	if (target->python.facts.remote_debug_off && !request->force)
 		return mr_fail(err, MR_E_POLICY, 0, "PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug");
+	if (target->python.facts.interpreters > 1)
+		return mr_fail(err, MR_E_INTERPRETERS, 0, "process %d has %d", (int)target->pid,
+			       target->python.facts.interpreters);
 	if (!cpu_xstate_size() || cpu_xstate_size() > XSTATE_MAX)
 		return mr_fail(err, MR_E_BUG, 0, "this processor's extended state cannot be saved");
 	r = lock_take(&d, err);

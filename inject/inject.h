@@ -48,6 +48,7 @@ struct mr_python {
 	bool free_threaded;		/* Py_GIL_DISABLED */
 	bool musl;			/* libc is musl */
 	char image[PATH_MAX];		/* path of the mapping that holds the interpreter, as in /proc/PID/maps */
+	int interpreters;		/* how many when it was opened; -1 when only a run can tell */
 	bool remote_debug_off;		/* -X disable-remote-debug or PYTHON_DISABLE_REMOTE_DEBUG, 3.14 and later */
 };
 

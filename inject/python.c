@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "symbols.h"
 #include "util.h"
 
-enum { MINOR_FIRST = 6, MINOR_LAST = 15 };
+enum { MINOR_FIRST = 6, MINOR_LAST = 15, INTERPRETERS_MAX = 1000 };
 
 /* A function that came with a version tells which one it is at least, where Py_Version (3.11) is lacking. */
 static const struct {
@@ -227,6 +228,38 @@ static void libc_find(struct interpreter *python, struct images *images)
 	}
 }
 
+static bool word_load(void *data, uint64_t at, uint64_t *ret)
+{
+	return memory_read(data, at, ret, sizeof(*ret)) == 0;
+}
+
+/* What CPython's own function would return: it only loads (Python/pystate.c, PyInterpreterState_Head and _Next). */
+static bool getter(const struct interpreter *python, uint64_t function, uint64_t arg, uint64_t *ret)
+{
+	uint64_t room = image_room(python->image, function);
+	size_t size = room < CPU_GETTER_MAX ? (size_t)room : CPU_GETTER_MAX;
+	const uint8_t *code = image_code(python->image, function, size);
+	struct memory memory = *python->image->memory;
+
+	return code && cpu_getter(function, code, size, arg, word_load, &memory, ret);
+}
+
+static int interpreter_count(const struct interpreter *python)
+{
+	const struct request_python *calls = &python->calls;
+	uint64_t state;
+	int count = 0;
+
+	if (!getter(python, calls->PyInterpreterState_Head, 0, &state))
+		return -1;
+	while (state && count < INTERPRETERS_MAX) {
+		count++;
+		if (!getter(python, calls->PyInterpreterState_Next, state, &state))
+			return -1;
+	}
+	return count ? count : -1;
+}
+
 int interpreter_find(struct images *images, const struct mr_facts *facts, struct interpreter *ret, struct mr_error *err)
 {
 	int r;
@@ -248,6 +281,7 @@ int interpreter_find(struct images *images, const struct mr_facts *facts, struct
 	ret->facts.debug = symbols_find(ret->image, "_Py_NegativeRefcount") || symbols_find(ret->image, "_Py_RefTotal");
 	ret->facts.free_threaded = symbols_find(ret->image, "_Py_MergeZeroLocalRefcount") != 0;
 	ret->facts.musl = ret->libc && is_musl(ret->libc);
+	ret->facts.interpreters = interpreter_count(ret);
 	return 0;
 }
 

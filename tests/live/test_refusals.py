@@ -150,6 +150,9 @@ class Refused(LiveTest):
                 result = target.attach('-j', 'reload-stale')
                 self.assertStatus(result, 5)
                 self.assertEqual(result.json['error']['code'], 'interpreters')
+                self.assertEqual(result.json['timing_us']['stops'], 0)
+                info = target.attach('-j', 'info').json['info']
+                self.assertEqual((info['interpreters'], info['attach']['code']), (2, 'interpreters'))
                 self.assertUnharmed(target)
                 target.stop()
 

@@ -67,6 +67,7 @@ class Ways(LiveTest):
             report = target.attach('-j', 'info').json
             self.assertReport(report)
             self.assertTrue(report['python'].startswith('.'.join(map(str, python.version))), report)
+            self.assertEqual(report['info']['interpreters'], 1)
             self.assertUnharmed(target)
             target.stop()
 

@@ -291,3 +291,49 @@ Test(cpu, mode_and_state)
 	cr_expect_geq(cpu_xstate_size(), 576, "x87, SSE and the header");
 	cr_expect_leq(cpu_xstate_size(), XSTATE_MAX);
 }
+
+static bool double_load(void *data, uint64_t at, uint64_t *ret)
+{
+	uint64_t *loads = data;
+
+	(*loads)++;
+	*ret = 2 * at;
+	return at != 666;
+}
+
+/* What a compiler makes of `return head;`, `return x->next;` and the like, and what is no such thing. */
+Test(cpu, functions_that_only_load)
+{
+	static const struct {
+		const char *code;
+		size_t size;
+		uint64_t arg, wanted;	/* 0: not to be followed */
+	} cases[] = {
+		{ "\x48\x8b\x05\x10\x00\x00\x00\xc3", 8, 0, 2 * (AT + 7 + 16) },
+		{ "\xf3\x0f\x1e\xfa\x48\x8b\x05\xf0\xff\xff\xff\xc3", 12, 0, 2 * (AT + 11 - 16) },
+		{ "\x48\x8b\x05\x10\x00\x00\x00\x48\x8b\x40\x28\xc3", 12, 0, 2 * (2 * (AT + 7 + 16) + 0x28) },
+		{ "\x48\x8d\x05\x10\x00\x00\x00\x48\x8b\x40\x28\xc3", 12, 0, 2 * (AT + 7 + 16 + 0x28) },
+		{ "\x48\x8b\x07\xc3", 4, 1000, 2000 },
+		{ "\x48\x8b\x47\xf8\xc3", 5, 1000, 2 * 992 },
+		{ "\x48\x8b\x87\x60\x1c\x00\x00\xc3", 8, 1000, 2 * (1000 + 0x1c60) },
+		{ "\x48\x8b\x07\xc3", 4, 666, 0 },			/* not readable */
+		{ "\x48\x8b\x07", 3, 1000, 0 },			/* no end */
+		{ "\x48\x8b\x87\x60\x1c\x00", 6, 1000, 0 },	/* cut off */
+		{ "\xc3", 1, 1000, 0 },
+		{ "\x55\x48\x8b\x07\xc3", 5, 1000, 0 },		/* push %rbp */
+		{ "\x48\x8b\x0f\xc3", 4, 1000, 0 },			/* to %rcx */
+		{ "\x48\x8b\x06\xc3", 4, 1000, 0 },			/* from %rsi */
+		{ "\x48\x8b\xc7\xc3", 4, 1000, 0 },			/* a register */
+		{ "\x48\x8b\x04\x25\x00\x00\x00\x00\xc3", 9, 1000, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint64_t loads = 0, value = 0;
+		bool followed = cpu_getter(AT, (const uint8_t *)cases[i].code, cases[i].size, cases[i].arg, double_load,
+					   &loads, &value);
+
+		cr_expect_eq(followed, cases[i].wanted != 0, "case %zu", i);
+		if (followed)
+			cr_expect_eq(value, cases[i].wanted, "case %zu: %#lx", i, (unsigned long)value);
+	}
+}

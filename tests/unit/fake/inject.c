@@ -68,6 +68,7 @@ int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
 	target->python = (struct mr_python){ .major = 3, .minor = 11, .micro = 7, .shared = true,
 					     .image = "/usr/lib/libpython3.11.so.1.0",
 					     .free_threaded = getenv("MR_FAKE_NO_GIL") != NULL,
+					     .interpreters = 1,
 					     .remote_debug_off = getenv("MR_FAKE_POLICY") != NULL };
 	*ret = target;
 	return 0;
