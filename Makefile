@@ -163,6 +163,7 @@ lint-layers:
 
 lint-python:
 	@python3 tests/support/lint_python.py
+	@python3 docs/man.py --check
 
 FORMATTED = $(wildcard attach/*.[ch] inject/*.[ch] payload/*.[ch] tests/*/*.[ch])
 

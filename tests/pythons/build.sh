@@ -17,7 +17,8 @@ free-threaded)
 	;;
 musl)
 	command -v musl-gcc >/dev/null || { echo "build.sh: musl-gcc is missing: apt-get install musl-tools" >&2; exit 1; }
-	# The kernel's headers, behind musl's own; and the one question of configure that musl-gcc cannot answer.
+	# The kernel's headers, behind musl's own; the one question of configure that musl-gcc cannot answer; and the table of
+	# unwind entries, which musl-gcc leaves out and the musl of distributions has.
 	mkdir minc
 	ln -s /usr/include/linux /usr/include/asm-generic minc/
 	ln -s "/usr/include/$(gcc -dumpmachine | sed 's/-[^-]*-linux/-linux/;s/-pc-/-/')/asm" minc/asm
@@ -25,13 +26,13 @@ musl)
 	#!/bin/sh
 	case " \$* " in
 	*" --print-multiarch "*) echo x86_64-linux-musl ;;
-	*) exec musl-gcc "\$@" -idirafter $work/minc ;;
+	*) exec musl-gcc "\$@" -idirafter $work/minc -Wl,--eh-frame-hdr ;;
 	esac
 	EOF
 	chmod +x mcc
 	cd src
 	PKG_CONFIG=/bin/false ac_cv_header_zlib_h=no ac_cv_lib_z_gzread=no py_cv_module_zlib=n/a \
-		CC="$work/mcc" CFLAGS=-O1 LDFLAGS=-Wl,--eh-frame-hdr \
+		CC="$work/mcc" CFLAGS=-O1 \
 		./configure --prefix="$prefix.new" --with-ensurepip=no --disable-test-modules >>../build.log 2>&1
 	;;
 *)
