@@ -10,7 +10,7 @@ import sys
 OURS = '<mr-attach>/%s.py'
 PACKAGE, PUBLIC = '_mr_attach', 'module_reloader'
 LOOKING = ('list', 'stale', 'history')
-BRISK, STRETCH = 0.0002, 0.05                # seconds: the switch interval while the engine is at work; host.STRETCH
+BRISK = 0.0002                               # seconds: the switch interval while the engine is at work
 HALF = 5e-7                                  # half of its unit: setswitchinterval() cuts off, and would lose one each time
 
 
@@ -106,8 +106,7 @@ def run(request, context, parts, digest):
         sys.setswitchinterval(min(interval, BRISK) + HALF)
         return work(request, context, parts, digest)
     finally:
-        # STRETCH: a handler of the program raised between two of our lines
-        if any(abs(sys.getswitchinterval() - ours) < HALF for ours in (BRISK, STRETCH)):
+        if abs(sys.getswitchinterval() - BRISK) < HALF:
             sys.setswitchinterval(interval + HALF)
 
 

@@ -185,9 +185,9 @@ def stage_whole(change, module, tree, code, context):
         made = host.compile_quietly(tree, module.filename(), 'exec', code.co_flags & host.FUTURE_FLAGS)
     finally:
         tree.body = body
-    context.user(host.builtin('builtins').exec, made, module.dict)
-    new = module.dict.get(change.name)
-    module.dict[change.name] = change.kind
+    local = {}
+    context.user(host.builtin('builtins').exec, made, module.dict, local)
+    new = local.get(change.name)
     if not host.is_class(new) or new is change.kind or type(new) is not type(change.kind):
         raise host.Refusal('refused', 'the decorators of %s did not make a class of the same kind' % change.name)
     kept = {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names)
@@ -200,13 +200,6 @@ def stage_whole(change, module, tree, code, context):
                     cell.cell_contents = change.kind
         change.staged[name] = value
     return None
-
-
-def fits(change, module):
-    """Whether each staged member that the class has already can become the new one."""
-    members = host.class_dict(change.kind)
-    return all(patch.pairs_of(members[name], value, module.dict) is not None
-               for name, value in change.staged.items() if name in members)
 
 
 def commit(change, plan, journal):
@@ -239,7 +232,8 @@ def refresh_abstract(kind, journal):
         todo.extend(type.__subclasses__(one))
         names = {name for name, value in one.__dict__.items() if is_abstract(value)}
         for base in one.__mro__[1:]:
-            for name in base.__dict__.get('__abstractmethods__', ()):
+            known = journal.get('class', base, '__abstractmethods__')
+            for name in () if known is journals.ABSENT else known:
                 value = next((host.class_dict(kind)[name] for kind in one.__mro__ if name in host.class_dict(kind)), None)
                 if is_abstract(value):
                     names.add(name)

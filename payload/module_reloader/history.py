@@ -25,8 +25,7 @@ def undo(who):
     if not data['journal']:
         raise host.Refusal('refused', 'there is nothing to undo')
     entry = data['journal'].pop()
-    with host.Unbroken():
-        kept = journals.take_back(entry['steps'])
+    kept = journals.take_back(entry['steps'])
     for name in entry['modules']:
         data['tracked'].pop(name, None)
     data['last'] += 1

@@ -103,13 +103,19 @@ class PlainText:
         return text == self.text
 
 
+def warning_filters():
+    """The list of the program's warning filters, or None."""
+    for name in ('warnings', '_warnings'):
+        filters = getattr(sys.modules.get(name), 'filters', None)
+        if type(filters) is list:
+            return filters
+    return None
+
+
 def silently(module, function, *args):
     """Call FUNCTION; a warning that names MODULE as its place is dropped, all others go the program's way."""
-    warnings = sys.modules.get('warnings')
-    filters = getattr(warnings, 'filters', None)
-    if type(filters) is not list:
-        filters = getattr(sys.modules.get('_warnings'), 'filters', None)
-    if type(filters) is not list:
+    filters = warning_filters()
+    if filters is None:
         return function(*args)
     entry = ('ignore', None, Warning, PlainText(module), 0)
     filters.insert(0, entry)
@@ -176,9 +182,6 @@ def standard_namespace(name):
     return namespace
 
 
-STRETCH = 0.05                               # seconds
-
-
 def rest(seconds):
     """Let the other threads have the GIL for at least SECONDS.
 
@@ -188,30 +191,6 @@ def rest(seconds):
     lock = _thread.allocate_lock()
     lock.acquire()
     lock.acquire(True, seconds)
-
-
-class Unbroken:
-    """A stretch in which no other thread gets the GIL, if it lasts less than STRETCH.
-
-    A waiting thread asks for the GIL after the switch interval that it saw when it began to wait, so the interval is
-    raised, then everybody is let in once.  A larger value is no better: a waiter sleeps as long as it says, and each busy
-    thread that is let in keeps the GIL for that long.
-    """
-
-    def __enter__(self):
-        self.interval, self.collecting = sys.getswitchinterval(), gc.isenabled()
-        try:
-            gc.disable()
-            sys.setswitchinterval(STRETCH)
-            rest(1e-6)
-        except BaseException:                # a signal handler of the program
-            self.__exit__()
-            raise
-
-    def __exit__(self, *unused):
-        sys.setswitchinterval(self.interval + 5e-7)  # it cuts off to microseconds: the same value again would lose one
-        if self.collecting:
-            gc.enable()
 
 
 def referrers(*objects):

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Every change to the program goes through here: what stood there is written down first, and can be put back.
 
-A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  Steps are put back in reverse, and
-each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there, a place whose
-value is no longer the one that we put is the program's, and is left alone.
+set() only says what is to be.  commit() makes all that was said true in one call of C code, in which the interpreter has no
+place to let another thread run, or a signal handler, a pending call or a finalizer of the program: what is replaced is
+held here, and the collector is off.  No other code sees one change without the others, and a failure leaves none.
+
+A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  Steps are put back as they were made,
+all at once, and each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there,
+a place whose value is no longer the one that we put is the program's, and is left alone.
 """
 from . import host
 
 ABSENT = host.sys.intern('<absent>')         # compared by identity; interned, so that it is every engine's
+KIND_OF_CODE = 0x20 | 0x80 | 0x200           # generator, coroutine, asynchronous generator
 
 
 def read(kind, owner, name):
@@ -18,42 +23,92 @@ def read(kind, owner, name):
     return getattr(owner, name)
 
 
-def put(kind, owner, name, value):
-    if kind == 'item':
-        if value is ABSENT:
-            owner.pop(name, None)
-        else:
-            owner[name] = value
-    elif kind == 'class':
-        if value is ABSENT:
-            type.__delattr__(owner, name)
-        else:
-            type.__setattr__(owner, name, value)
-    else:
-        setattr(owner, name, value)
+def calls(changes):
+    """What makes CHANGES, [(kind, owner, name, value)], as iterators that run no bytecode; all of it returns None."""
+    groups = [((dict.__setitem__, 'item', False), []), ((dict.__delitem__, 'item', True), []),
+              ((type.__setattr__, 'class', False), []), ((type.__delattr__, 'class', True), []),
+              ((setattr, 'function', False), [])]
+    for kind, owner, name, value in changes:
+        for (_, its, away), rows in groups:
+            if kind == its and (value is ABSENT) == away:
+                rows.append((owner, name) if away else (owner, name, value))
+    return [map(function, *zip(*rows)) for (function, _, _), rows in groups if rows]
 
 
-def quiet_put(kind, owner, name, value):
-    """put(), without the warning that a function becomes a generator or a coroutine."""
-    if name == '__code__':
-        host.silently(__name__, put, kind, owner, name, value)
-    else:
-        put(kind, owner, name, value)
+def unwarned(changes):
+    """A filter against the warning that a function becomes a generator or a coroutine, and the list it belongs into."""
+    kinds = [getattr(read(*one[:3]), 'co_flags', 0) & KIND_OF_CODE == one[3].co_flags & KIND_OF_CODE
+             for one in changes if one[2] == '__code__']
+    filters = None if all(kinds) else host.warning_filters()
+    return filters, ('ignore', None, DeprecationWarning, None, 0)
+
+
+def at_once(changes, also=()):
+    """Make CHANGES, and call the functions ALSO, which are of C and return None, with no code of the program between."""
+    if not changes and not also:
+        return
+    filters, entry = unwarned(changes)
+    work = calls(changes) + [map(type(host.sys.intern).__call__, also)]
+    if filters is not None:                  # nobody else runs while it stands there
+        work = [map(filters.insert, (0,), (entry,))] + work + [map(filters.remove, (entry,))]
+    collecting = host.gc.isenabled()
+    host.gc.disable()
+    try:
+        any(map(any, work))
+    finally:
+        if filters is not None and filters[:1] and filters[0] is entry:
+            del filters[0]
+        if collecting:
+            host.gc.enable()
 
 
 class Journal:
-    """The steps of one command."""
+    """The steps of one command, and what its next commit() will do."""
 
     def __init__(self):
-        self.steps = []
+        self.steps, self.waiting, self.also = [], {}, []
+
+    def get(self, kind, owner, name):
+        """What stands there, or will when all that was said is done."""
+        step = self.waiting.get((kind, id(owner), name))
+        return read(kind, owner, name) if step is None else step[4]
 
     def set(self, kind, owner, name, value):
+        """VALUE is to stand there; whether that is anything new."""
+        key = kind, id(owner), name
+        step = self.waiting.get(key)
+        if step is not None:
+            changes, step[4] = step[4] is not value, value
+            return changes
         old = read(kind, owner, name)
-        if old is value:
-            return False
-        self.steps.append([kind, owner, name, old, value])
-        quiet_put(kind, owner, name, value)
-        return True
+        if old is not value:
+            self.waiting[key] = [kind, owner, name, old, value]
+        return old is not value
+
+    def names(self, namespace):
+        """The names of a dictionary that wait: {name: value}."""
+        return {step[2]: step[4] for step in self.waiting.values() if step[0] == 'item' and step[1] is namespace}
+
+    def seen(self, namespace):
+        """A copy of a dictionary as it will be."""
+        found = dict(namespace)
+        for name, value in self.names(namespace).items():
+            if value is ABSENT:
+                found.pop(name, None)
+            else:
+                found[name] = value
+        return found
+
+    def call(self, function):
+        """A function of C without arguments that is to be called with the next commit."""
+        self.also.append(function)
+
+    def commit(self):
+        """Do all that was said, at one moment."""
+        steps, also = [step for step in self.waiting.values() if step[3] is not step[4]], self.also
+        self.waiting, self.also = {}, []
+        self.steps.extend(steps)
+        at_once([(kind, owner, name, new) for kind, owner, name, _, new in steps], also)
 
     def note(self, kind, owner, name, old, new):
         """A change that code of the program made while we ran it."""
@@ -61,26 +116,32 @@ class Journal:
 
     def roll_back(self):
         """Put everything back; the names of what could not be."""
-        failed = []
+        first, failed = {}, []
         for kind, owner, name, old, _ in reversed(self.steps):
-            try:
-                if read(kind, owner, name) is not old:
-                    quiet_put(kind, owner, name, old)
-                if read(kind, owner, name) is not old and kind != 'function':
-                    failed.append(str(name))
-            except Exception as error:
-                failed.append('%s (%s)' % (name, error))
-        self.steps = []
+            first[kind, id(owner), name] = (kind, owner, name, old)
+        changes = [one for one in first.values() if read(*one[:3]) is not one[3]]
+        try:
+            at_once(changes)
+        except Exception:                    # whatever can be put back is
+            for one in changes:
+                try:
+                    at_once([one])
+                except Exception as error:
+                    failed.append('%s (%s)' % (one[2], error))
+        failed.extend(str(name) for kind, owner, name, old in changes
+                      if kind != 'function' and read(kind, owner, name) is not old)
+        self.steps, self.waiting, self.also = [], {}, []
         return failed
 
 
 def take_back(steps):
     """Undo STEPS of an earlier command; the names of what the program has changed since, which is kept."""
-    kept = []
+    work, kept = Journal(), []
     for kind, owner, name, old, new in reversed(steps):
-        now = read(kind, owner, name)
+        now = work.get(kind, owner, name)
         if now is new or kind == 'function' and name in ('__defaults__', '__doc__', '__code__') and now == new:
-            quiet_put(kind, owner, name, old)
+            work.set(kind, owner, name, old)
         elif now is not old:
             kept.append(str(name))
+    work.commit()
     return kept

@@ -5,11 +5,14 @@ from . import host
 
 def imports(plan):
     """The names of the modules that the new source imports at import time."""
-    found, package = set(), plan.module.dict.get('__package__') or ''
-    if not isinstance(package, str):
-        package = ''
-    trees = host.part('trees')
-    for statement in trees.inside(plan.examined.tree.body):
+    package = plan.module.dict.get('__package__')
+    return imported(plan.examined.tree, package if isinstance(package, str) else '')
+
+
+def imported(tree, package):
+    """The same for a syntax tree; what is imported out of a module may be a module as well."""
+    found, trees = set(), host.part('trees')
+    for statement in trees.inside(tree.body):
         if trees.kind(statement) == 'Import':
             for one in statement.names:
                 parts = one.name.split('.')
@@ -17,7 +20,7 @@ def imports(plan):
         elif trees.kind(statement) == 'ImportFrom':
             base = origin(statement, package)
             found.add(base)
-            found.update(base + '.' + one.name for one in statement.names)
+            found.update(base + '.' + one.name for one in statement.names if one.name != '*')
     return found
 
 

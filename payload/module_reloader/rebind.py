@@ -56,6 +56,12 @@ class Nothing:
     def set(self, *unused):
         return False
 
+    def get(self, kind, owner, name):
+        return journals.read(kind, owner, name)
+
+    def seen(self, namespace):
+        return namespace
+
 
 def exported(namespace):
     """The names that a star import of a module takes."""
@@ -75,7 +81,7 @@ def follow(module, changed, exports, imports, journal, report):
     while todo and rounds < 1000:
         rounds += 1
         name, namespace, changes, before = todo.pop()
-        after = exported(namespace)
+        after = exported(journal.seen(namespace))
         for other in imports.modules:
             if other.dict is namespace or other.kind != 'source':
                 continue
@@ -91,13 +97,13 @@ def follow(module, changed, exports, imports, journal, report):
                     wanted.setdefault(theirs, (old, new if theirs in after else journals.ABSENT))
             moved = {}
             for ours, (old, new) in wanted.items():
-                now = other.dict.get(ours, journals.ABSENT)
+                now = journal.get('item', other.dict, ours)
                 if now is old and now is not new and (old is not journals.ABSENT or star):
                     journal.set('item', other.dict, ours, new)
                     moved[ours] = (old, new)
                     report('%s.%s' % (other.name, ours))
             if moved:
-                todo.extend((one, other.dict, moved, exported(other.dict) | set(moved)) for one in other.names)
+                todo.extend((one, other.dict, moved, exported(journal.seen(other.dict)) | set(moved)) for one in other.names)
 
 
 def derived(plan, imports, ran):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Carries out plans, all of them or none.
 
-For each module, dependencies first: definitions that the module lacks, then new code for its functions in one
-unbroken stretch, then the statements and class members that changed, in source order, then names that left the
-source go, and names in other modules follow.  Whatever happens, a syntax error in an imported file, an exception,
-SystemExit, an interrupt, everything is put back from the journal, in reverse.  What statements did outside of the
-modules' names cannot be taken back; the report lists the statements.
+For each module, dependencies first: the statements and class members that changed, in source order; then names that left
+the source go, and names in other modules follow.  None of it is seen by others before the end, when it all becomes true at
+one moment together with the new code of functions: what a statement binds is kept aside (staging.py says for which that is
+possible).  The first statement that may call a function that changes ends this: what there is of new code is made true then,
+for all modules at one moment, after the names that it may need, and what follows is seen as it is done.
+
+Whatever happens, a syntax error in an imported file, an exception, SystemExit, an interrupt, everything is put back from the
+journal.  What statements did outside of the modules' names cannot be taken back; the report lists the statements.
 """
 from . import baseline, codes, forecast, host, journal as journals, patch
 
@@ -24,6 +27,7 @@ class Transaction:
         self.journal, self.heap = journals.Journal(), {}
         self.modules, self.imports = modules, None
         self.current = plans[0] if plans else None
+        self.opened, self.early = False, {}  # whether new code is seen; the statements that ran before their turn
 
     def prepare(self):
         """Find the functions, the one walk over the heap, and say what will be."""
@@ -41,21 +45,43 @@ class Transaction:
         try:
             self.prepare()
             self.check_stacks()
-            if any(plan.statements or plan.classes or plan.removed for plan in self.plans):
-                for plan in self.plans:
-                    self.current = plan
+            for plan in self.plans:
+                self.current, plan.begun = plan, True
+                if plan.statements or plan.classes or plan.removed:
                     self.module(plan)
-            else:
-                with host.Unbroken():
-                    for plan in self.plans:
-                        plan.begun = True
-                        patch.apply(plan, self.journal)
+            self.commit()
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
+            self.journal.commit()
         except BaseException as error:
             surely = getattr(self.context, 'surely', lambda action: action())
             raise Broken(error, self.current, surely(self.journal.roll_back)) from None
+
+    def commit(self):
+        """All that was prepared becomes true."""
+        held = []                            # what caches hold may have finalizers
+        for plan in self.plans:
+            if not self.opened:
+                patch.apply(plan, self.journal)
+            patched = {id(one.function) for one in plan.patches if one.changed}
+            for wrapper in patch.wrapper_caches(plan.module, patched):
+                held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
+                self.journal.call(wrapper.cache_clear)
+        self.journal.commit()
+
+    def open(self):
+        """From now on new code is seen, since what comes next may run it."""
+        if not self.opened:
+            staging = host.part('staging')
+            for plan in self.plans:
+                for one in staging.early(plan, self):
+                    self.early.setdefault(id(plan), []).append(one)
+                    self.statement(plan, one, True)
+            for plan in self.plans:
+                patch.apply(plan, self.journal)
+            self.opened = True
+        self.journal.commit()
 
     def check_stacks(self):
         """--on-stack refuse: nothing may be running whose code would change."""
@@ -67,24 +93,26 @@ class Transaction:
                         '--on-stack report goes on all the same', file=one['file'], line=one['line'])
 
     def module(self, plan):
-        start, before, plan.begun = host.time.perf_counter(), dict(plan.module.dict), True
-        trees = host.part('trees') if plan.statements else None
-        early = [one for one in plan.statements if trees.is_plain(one) and not plan.options.get('full') and
-                 not any(name in before for name in trees.bound(one))]
-        for statement in early:
-            self.statement(plan, statement)
-        with host.Unbroken():
-            patch.apply(plan, self.journal)
-        work = [(one.lineno, number, one) for number, one in enumerate(plan.statements) if one not in early]
+        start, staging = host.time.perf_counter(), host.part('staging')
+        before = self.journal.seen(plan.module.dict)
+        work = [(one.lineno, number, one) for number, one in enumerate(plan.statements)]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
+            if one in self.early.get(id(plan), ()):
+                continue
+            aside = staging.can_wait(plan, one, self)
+            if not aside:
+                self.open()
             if hasattr(one, 'staged'):
                 self.change(plan, one)
             else:
-                self.statement(plan, one)
+                self.statement(plan, one, aside)
         for name in plan.removed:
             self.journal.set('item', plan.module.dict, name, journals.ABSENT)
-        changed = self.differences(plan, before)
+        for one in self.early.get(id(plan), ()):
+            for name in host.part('trees').bound(one):
+                before.pop(name, None)
+        changed = self.differences(before, self.journal.seen(plan.module.dict))
         if changed:
             rebind = host.part('rebind')
             if self.imports is None:
@@ -94,9 +122,9 @@ class Transaction:
             plan.replaced = sorted(changed, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 
-    def differences(self, plan, before):
-        """{name: (old, new)} for the names of the module whose value is another object now."""
-        changed, now = {}, plan.module.dict
+    def differences(self, before, now):
+        """{name: (old, new)} for the names of a module whose value is another object now."""
+        changed = {}
         for name in set(before) | set(now):
             old, new = before.get(name, journals.ABSENT), now.get(name, journals.ABSENT)
             if old is not new and name not in ('__builtins__', '__annotations__', '__warningregistry__'):
@@ -109,15 +137,16 @@ class Transaction:
         try:
             return function(*args)
         finally:
-            for name, (old, new) in self.differences(plan, before).items():
+            for name, (old, new) in self.differences(before, plan.module.dict).items():
                 self.journal.note('item', plan.module.dict, name, old, new)
 
-    def statement(self, plan, statement):
-        """Run one statement of a module in its own namespace."""
+    def statement(self, plan, statement, aside):
+        """Run one statement of a module in its own namespace; ASIDE: what it binds is not seen before the commit."""
         module, tree = plan.module, plan.examined.tree
         trees = host.part('trees')
         names = trees.bound(statement)
-        before = {name: module.dict[name] for name in names if name in module.dict}
+        seen = self.journal.seen(module.dict)
+        before = {name: seen[name] for name in names if name in seen}
         body, tree.body = tree.body, [statement]
         try:
             code = host.compile_quietly(tree, module.filename(), 'exec', plan.examined.code.co_flags & host.FUTURE_FLAGS)
@@ -125,15 +154,18 @@ class Transaction:
             tree.body = body
         self.context.sources[module.filename()] = plan.examined.data
         forecast.show(plan.ran, statement, before, plan.examined.data)
-        self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
+        if not aside:
+            self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
+        else:
+            host.part('staging').execute(plan, statement, code, self)
         made = {id(node.code) for node in codes.tree(code).walk()}
         for name in names:
             self.settle(plan, name, before, made, statement)
-        forecast.corrected(plan, names, module.dict)
+        forecast.corrected(plan, names, self.journal.seen(module.dict))
 
     def settle(self, plan, name, before, made, statement):
         """After a statement bound NAME: a function that was there before becomes the new one and stays."""
-        new = plan.module.dict.get(name, journals.ABSENT)
+        new = self.journal.get('item', plan.module.dict, name)
         if name not in before:
             return
         old = before[name]
@@ -153,19 +185,14 @@ class Transaction:
             forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined.data)
         classes = host.part('classes')
         self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
-        if not classes.fits(change, plan.module):
-            host.part('trampolines')         # loaded here, because the stretch is short
-        with host.Unbroken():
-            changed, added = classes.commit(change, plan, self.journal)
+        changed, added = classes.commit(change, plan, self.journal)
         plan.changed.extend(changed)
         plan.added.extend(added)
-        forecast.corrected(plan, forecast.members_of(change), host.class_dict(change.kind), change.name + '.')
+        there = dict(host.class_dict(change.kind), **change.staged)
+        forecast.corrected(plan, forecast.members_of(change), there, change.name + '.')
 
     def finish(self, plan):
         """What follows from the new code, and the check that nothing that can be reached runs the old one."""
-        patched = {id(one.function) for one in plan.patches if one.changed}
-        for wrapper in patch.wrapper_caches(plan.module, patched):
-            wrapper.cache_clear()
         touched = {change.kind for change in plan.classes}
         paths = {one.path.rpartition('.')[0] for one in plan.patches if one.changed}
         for name, kind in baseline.classes_of(plan.module):
