@@ -90,6 +90,8 @@ class Work:
         self.plans = [plans.make(one, self.options, self.signatures) for one in todo]
         if problems:
             return self.bad_sources(problems)
+        if self.options.get('dependents') and self.plans:
+            self.plans = host.part('dependents').extend(self, self.plans)
         self.plans = order.arrange(self.plans)
         if any(plan.refused or plan.undecided for plan in self.plans):
             return self.refused()
@@ -156,7 +158,10 @@ class Work:
 
     def derive(self, plan, imports):
         if plan.replaced:
-            plan.derived = host.part('rebind').derived(plan, imports, forecast.lines_run(self.plans))
+            found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports,
+                                                forecast.lines_run(self.plans))
+            plan.derived = [{'module': module.name, 'name': name, 'line': statement.lineno,
+                             'text': host.part('trees').text_of(statement, data)} for module, name, statement, data in found]
 
     def broken(self, broken):
         error, name = broken.error, broken.plan.module.name if broken.plan else None

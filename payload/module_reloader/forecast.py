@@ -13,8 +13,6 @@ def foresee(plan):
     for statement in plan.statements:
         names = [name for name in trees.bound(statement) if name != '*']
         sort(plan, names, there, '')
-        if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom'):
-            plan.replaced.extend(name for name in names if name in there)
         show(plan.executed, statement, there, data)
     for change in plan.classes:
         members = host.class_dict(change.kind)
@@ -22,10 +20,16 @@ def foresee(plan):
         plan.gone.extend(change.name + '.' + name for name in change.removed if name in members)
         for statement in change.statements:
             show(plan.executed, statement, members, data)
-    gone = [name for name in plan.removed if name in there]
-    plan.gone.extend(gone)
-    plan.replaced.extend(gone)
+    plan.gone.extend(name for name in plan.removed if name in there)
+    plan.replaced.extend(replaced(plan))
     plan.changed.extend(one.path for one in plan.patches if one.changed)
+
+
+def replaced(plan):
+    """The names of the module that will have another value, or none."""
+    names = [name for statement in plan.statements for name in trees.bound(statement)
+             if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
+    return [name for name in names + plan.removed if name in plan.module.dict]
 
 
 def members_of(change):

@@ -18,8 +18,8 @@ class Imports:
     def __init__(self, modules, context):
         self.modules, self.context, self.known = modules, context, {}
 
-    def statements(self, module, needle):
-        """The import statements of a module whose source mentions NEEDLE, and its tree."""
+    def statements(self, module, name):
+        """The tree of a module whose source may import from the module NAME, as its words tell."""
         found = self.known.get(module.name)
         if found is None:
             try:
@@ -27,7 +27,9 @@ class Imports:
             except sources.Problem:
                 data = b''
             found = self.known[module.name] = [data, None, b' %s ' % data.translate(BETWEEN)]
-        if b' %s ' % needle not in found[2] or b' import ' not in found[2]:
+        needle = b' %s ' % name.rpartition('.')[2].encode('utf-8', 'surrogateescape')
+        relative = module.name.partition('.')[0] == name.partition('.')[0] and b'from .' in found[0]
+        if b' import ' not in found[2] or needle not in found[2] and not relative:
             return None
         if found[1] is None:
             try:
@@ -36,9 +38,14 @@ class Imports:
                 found[1] = False
         return found[1] or None
 
+    def whole(self, module):
+        """(source, tree) of a module that is known already."""
+        found = self.known[module.name]
+        return found[0], found[1]
+
     def of(self, module, name):
         """(local names, starred) under which MODULE imports things from the module NAME: {theirs: [ours]}."""
-        tree = self.statements(module, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
+        tree = self.statements(module, name)
         names, star = {}, False
         package = module.dict.get('__package__')
         for statement in trees.inside(tree.body) if tree is not None else ():
@@ -106,25 +113,32 @@ def follow(module, changed, exports, imports, journal, report):
                 todo.extend((one, other.dict, moved, exported(journal.seen(other.dict)) | set(moved)) for one in other.names)
 
 
-def derived(plan, imports, ran):
-    """Values that were made at import from names of PLAN's module that changed: [{module, name, line, text}].
+def derived(module, examined, changed, imports, ran):
+    """Values that were made at import from the names CHANGED of MODULE, and from those in turn: [(module, name, statement, data)].
 
     Looked at are the assignments, defaults and class attributes of the module itself, and of those that import it;
-    RAN says which statements were run again.
+    RAN says which statements are run again.  The source of MODULE is in EXAMINED.
     """
-    changed, found = set(plan.replaced), []
-    for other in imports.modules if changed else ():
-        mine = other.dict is plan.module.dict
-        if mine:
-            tree, local, short, data = plan.examined.tree, set(changed), set(), plan.examined.data
-        elif other.kind == 'source':
-            tree, local, short = used_by(other, plan.module, changed, imports)
-            data = imports.known[other.name][0]
-        if mine or other.kind == 'source' and (local or short):
-            for name, statement in dependent(tree.body, local, short, changed, {line for owner, line in ran
-                                                                                if owner == id(other.dict)}):
-                found.append({'module': other.name, 'name': name, 'line': statement.lineno,
-                              'text': trees.text_of(statement, data)})
+    found, todo, done, told = [], [(module, set(changed))], {}, set()
+    while todo:
+        owner, names = todo.pop(0)
+        names -= done.setdefault(id(owner.dict), set())
+        done[id(owner.dict)] |= names
+        for other in imports.modules if names else ():
+            if other.dict is owner.dict:
+                data, tree = (examined.data, examined.tree) if other.dict is module.dict else imports.whole(other)
+                local, short = set(names), set()
+            elif other.kind == 'source':
+                tree, local, short = used_by(other, owner, names, imports)
+                data = imports.known[other.name][0]
+            if other.dict is not owner.dict and (other.kind != 'source' or not (local or short)):
+                continue
+            lines = {line for namespace, line in ran if namespace == id(other.dict)}
+            for name, statement in dependent(tree.body, local, short, names, lines):
+                if (id(other.dict), name, statement.lineno) not in told:
+                    told.add((id(other.dict), name, statement.lineno))
+                    found.append((other, name, statement, data))
+            todo.append((other, local))
     return found
 
 
@@ -133,7 +147,7 @@ def used_by(other, module, changed, imports):
     local, short, found = set(), set(), None
     for name in module.names:
         names, star = imports.of(other, name)
-        tree = imports.statements(other, name.rpartition('.')[2].encode('utf-8', 'surrogateescape'))
+        tree = imports.statements(other, name)
         if tree is not None:
             found = tree
             local |= {ours for theirs in changed for ours in names.get(theirs, ())} | (set(changed) if star else set())

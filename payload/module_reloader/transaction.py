@@ -46,6 +46,8 @@ class Transaction:
             self.prepare()
             self.check_stacks()
             for plan in self.plans:
+                patch.apply(plan, self.journal)
+            for plan in self.plans:
                 self.current, plan.begun = plan, True
                 if plan.statements or plan.classes or plan.removed:
                     self.module(plan)
@@ -59,11 +61,9 @@ class Transaction:
             raise Broken(error, self.current, surely(self.journal.roll_back)) from None
 
     def commit(self):
-        """All that was prepared becomes true."""
-        held = []                            # what caches hold may have finalizers
+        """All that was prepared becomes true, and caches of functions that changed are empty."""
+        held = []                            # what the caches hold may have finalizers
         for plan in self.plans:
-            if not self.opened:
-                patch.apply(plan, self.journal)
             patched = {id(one.function) for one in plan.patches if one.changed}
             for wrapper in patch.wrapper_caches(plan.module, patched):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
@@ -71,17 +71,15 @@ class Transaction:
         self.journal.commit()
 
     def open(self):
-        """From now on new code is seen, since what comes next may run it."""
-        if not self.opened:
-            staging = host.part('staging')
-            for plan in self.plans:
-                for one in staging.early(plan, self):
-                    self.early.setdefault(id(plan), []).append(one)
-                    self.statement(plan, one, True)
-            for plan in self.plans:
-                patch.apply(plan, self.journal)
-            self.opened = True
-        self.journal.commit()
+        """From now on new code is seen, since what comes next may run it; names that it may need come first."""
+        if self.opened:
+            return self.journal.commit()
+        self.opened = True
+        for plan in self.plans:
+            for one in host.part('staging').early(plan, self):
+                self.early.setdefault(id(plan), []).append(one)
+                self.statement(plan, one, True)
+        self.commit()
 
     def check_stacks(self):
         """--on-stack refuse: nothing may be running whose code would change."""

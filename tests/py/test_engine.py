@@ -319,6 +319,54 @@ class Derived(Program):
             self.assertEqual(entry['rebound'], ['a.L'])
         self.assertEqual((b.LIMIT, b.DERIVED, a.L, a.Y), (6, 10, 6, 5))
 
+    def test_through_other_modules(self):
+        self.write(p__init='from .b import X\n', p__b='X = 1\n', p__c='from . import X\nY = X + 1\ndef f(a=Y): return a\n',
+                   d='from p import c\nfrom p.c import Y as Z\nW = [Z]\nclass K:\n    top = c.Y\n    def m(self, a=Z): return a\n')
+        d = self.load('d')
+        self.write(p__b='X = 10\n')
+        entry = self.entry(self.reload(), 'p.b')
+        self.assertEqual(entry['rebound'], ['p.X', 'p.c.X'])
+        self.assertEqual([(one['module'], one['name']) for one in entry['derived']],
+                         [('p.c', 'Y'), ('p.c', 'f'), ('d', 'W'), ('d', 'K.top'), ('d', 'K.m')])
+        self.assertEqual((d.W, d.Z), ([2], 2))
+
+    def test_run_again(self):
+        self.write(b='X = 1\nOWN = X * 2\nCACHE = {}\n', c='from b import X\nY = 0\nY += X\ndef f(a=Y): return a\nN = [1]\n',
+                   d='import c\nfrom c import Y as Z\nW = [Z]\nclass K:\n    top = c.Y\n    def m(self, a=Z): return a\n')
+        command('track')
+        b, c, d = self.load('b', 'c', 'd')
+        b.CACHE[1], held, k, n = 1, c.f, d.K(), c.N
+        before = [dict(vars(one)) for one in (b, c, d)] + [dict(vars(d.K))]
+        self.write(b='X = 10\nOWN = X * 2\nCACHE = {}\n')
+        for dry_run in (True, False):
+            answer = self.reload(dependents=True, dry_run=dry_run)
+            self.assertEqual([(one['name'], one['why'], [step['line'] for step in one['executed']], one['derived'])
+                              for one in answer['modules'] if one['name'] in ('b', 'c', 'd')],
+                             [('b', 'content', [1, 2], []), ('c', 'forced', [2, 3, 4], []), ('d', 'forced', [3, 5, 6], [])])
+        self.assertEqual((b.OWN, b.CACHE, c.X, c.Y, held(), d.Z, d.W, k.top, k.m()), (20, {1: 1}, 10, 10, 10, 10, [10], 10, 10))
+        self.assertIs(c.N, n)
+        self.assertEqual(command('stale')['modules'], [])
+        self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual([dict(vars(one)) for one in (b, c, d)] + [dict(vars(d.K))], before)
+
+    def test_run_again_fails(self):
+        self.write(b='X = 1\n', c='from b import X\nY = 1 // X\n')
+        b, c = self.load('b', 'c')
+        self.write(b='X = 0\n')
+        answer = self.attempt(dependents=True)
+        self.assertEqual((self.refused(answer, 'exception')['module'], b.X, c.X, c.Y), ('c', 1, 1, 1))
+
+    def test_what_is_stale_itself(self):
+        self.write(b='X = 1\n', c='from b import X\nY = X\n')
+        b, c = self.load('b', 'c')
+        self.write(b='X = 2\n', c='from b import X\nY = X * 2\n')
+        answer = self.reload('b', dependents=True)
+        self.assertEqual((b.X, c.X, c.Y), (2, 2, 1))
+        self.assertIn('c is stale itself', ' '.join(answer['notes']))
+        self.assertEqual([one['name'] for one in self.entry(answer, 'b')['derived']], ['Y'])
+        self.reload(dependents=True)
+        self.assertEqual(c.Y, 4)
+
     def test_what_ran_again_is_none(self):
         self.write(b='LIMIT = 5\nDERIVED = LIMIT * 2\n')
         self.load('b')

@@ -144,8 +144,11 @@ class Moment(Program):
         m, n = self.load('m', 'n')
         self.assertEqual(m.f(), 1)
         self.write(m=text % 2, n=EVER.replace('1', '2'))
-        self.moments(lambda: 0)
+        self.assertEqual(len(self.moments(lambda: 0)), 1)
         self.assertEqual((m.f(), n.f()), (2, 2))
+        self.write(m=text % 3 + 'X = f()\n')
+        self.reload()
+        self.assertEqual((m.f(), m.X), (3, 3))
 
 
 class Between(Program):
