@@ -3,15 +3,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "../inject/inject.h"
 #include "util.h"
 
 #define DEPTH 64	/* folders on a path */
@@ -188,25 +191,71 @@ static size_t count_of(const char *question, size_t size)
 	return count;
 }
 
+/* Our groups, while we look with other ids than ours. */
+struct groups {
+	gid_t *group;
+	int count;
+	bool other;
+};
+
+static void become_ourselves(struct groups *groups)
+{
+	if (groups->other) {
+		(void)setfsuid(geteuid());
+		(void)setfsgid(getegid());
+		(void)setgroups((size_t)groups->count, groups->group);
+	}
+	free(groups->group);
+}
+
+/*
+ * Root looks as the target's user (setfsuid(2): file capabilities go with it), so that nothing is told which the target may
+ * not see. False when that is not to be had.
+ */
+static bool become(const struct mr_facts *facts, struct groups *groups)
+{
+	enum { FS = 3 };	/* the ids by which the kernel judges access to files: proc(5), status */
+	uid_t uid = facts->uid[FS];
+
+	if (geteuid() != 0 || uid == 0)
+		return geteuid() == uid;
+	groups->count = getgroups(0, NULL);
+	groups->group = calloc(groups->count > 0 ? (size_t)groups->count : 1, sizeof(gid_t));
+	if (!groups->group || getgroups(groups->count, groups->group) != groups->count || setgroups(0, NULL))
+		return false;
+	groups->other = true;
+	(void)setfsgid(facts->gid[FS]);
+	(void)setfsuid(uid);
+	return (uid_t)setfsuid((uid_t)-1) == uid && (gid_t)setfsgid((gid_t)-1) == facts->gid[FS];
+}
+
+static void tell(struct walk *walk, struct asked *asked, size_t count, const char *question, char *ret)
+{
+	for (size_t i = 0; i < count; i++, question += strlen(question) + 1)
+		asked[i] = (struct asked){ question, i };
+	look_at_all(walk, asked, count, ret);
+}
+
 ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room)
 {
-	const pid_t *pid = data;
+	const struct mr_facts *facts = data;
 	size_t count = size && !question[size - 1] ? count_of(question, size) : 0;
 	struct asked *asked = count && count <= room / sizeof(int64_t) ? calloc(count, sizeof(*asked)) : NULL;
+	struct groups groups = { .group = NULL };
 	struct walk walk = { .root = -1 };
+	bool told = false;
 	char root[64];
 
-	(void)snprintf(root, sizeof(root), "/proc/%ld/root", (long)*pid);
+	(void)snprintf(root, sizeof(root), "/proc/%ld/root", (long)facts->pid);
 	if (asked)
 		walk.root = open(root, PLACE | O_DIRECTORY);
 	if (walk.root >= 0) {
-		const char *path = question;
-
-		for (size_t i = 0; i < count; i++, path += strlen(path) + 1)
-			asked[i] = (struct asked){ path, i };
-		look_at_all(&walk, asked, count, ret);
+		told = become(facts, &groups);
+		if (told)
+			tell(&walk, asked, count, question, ret);
+		become_ourselves(&groups);
 		(void)close(walk.root);
 	}
 	free(asked);
-	return walk.root < 0 ? -1 : (ssize_t)(count * sizeof(int64_t));
+	return told ? (ssize_t)(count * sizeof(int64_t)) : -1;
 }

@@ -18,8 +18,9 @@
 
 /*
  * question: absolute paths as the target knows them, each ended by a NUL. ret: an int64_t for each. Both are the target's
- * business: it may name what it likes, but nothing outside of its root is looked at, and nothing is opened to be read.
- * data: the pid_t. Returns the size of the answer, -1 when there is none.
+ * business: it may name what it likes, but nothing outside of its root is looked at, nothing is opened to be read, and root
+ * looks with the target's user and group: nothing is told that the target could not see.
+ * data: its struct mr_facts. Returns the size of the answer, -1 when there is none.
  */
 ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room);
 

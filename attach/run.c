@@ -100,6 +100,7 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 {
 	const struct options *options = run->options;
 	struct waiting waiting = { run->terminal, pid };
+	struct mr_facts facts = *mr_target_facts(target);
 	AUTO_ANSWER struct mr_answer answer = { .text = NULL };
 	const struct mr_request request = {
 		.input = run->input,
@@ -110,7 +111,7 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 		.thread = options->thread,
 		.force = options->force,
 		.tell = options->command->engine ? evidence_tell : NULL,
-		.tell_data = &pid,
+		.tell_data = &facts,
 		.cancel = signals_flag(),
 		.progress = on_progress,
 		.progress_data = &waiting,

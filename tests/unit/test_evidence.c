@@ -15,15 +15,16 @@
 #include <unistd.h>
 
 #include "../../attach/evidence.h"
+#include "../../inject/inject.h"
 
 static char top[PATH_MAX];
-static pid_t us;
+static struct mr_facts us;
 
 static void setup(void)
 {
 	(void)snprintf(top, sizeof(top), "/tmp/mr-evidence-XXXXXX");
 	cr_assert_not_null(mkdtemp(top));
-	us = getpid();
+	us = (struct mr_facts){ .pid = getpid(), .uid = { 0, 0, 0, geteuid() }, .gid = { 0, 0, 0, getegid() } };
 }
 
 static void teardown(void)
@@ -161,7 +162,7 @@ Test(evidence, hostile_questions)
 {
 	static char question[65536];
 	int64_t ret[4];
-	pid_t none = 1 << 30;
+	struct mr_facts none = { .pid = 1 << 30 };
 
 	cr_expect_eq(evidence_tell(&us, question, 0, (char *)ret, sizeof(ret)), -1);
 	cr_expect_eq(evidence_tell(&us, "/a", 2, (char *)ret, sizeof(ret)), -1, "no end");
@@ -185,6 +186,7 @@ Test(evidence, beneath_the_root)
 {
 	int ends[2];
 	char byte;
+	struct mr_facts them;
 	pid_t child;
 	int64_t ret[3];
 	static const char question[] = "/a.py\0/../../../../etc/passwd\0/out/passwd";
@@ -202,9 +204,33 @@ Test(evidence, beneath_the_root)
 			(void)pause();
 	}
 	cr_assert_eq(read(ends[0], &byte, 1), 1);
-	cr_expect_eq(evidence_tell(&child, question, sizeof(question), (char *)ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	them = us;
+	them.pid = child;
+	cr_expect_eq(evidence_tell(&them, question, sizeof(question), (char *)ret, sizeof(ret)), (ssize_t)sizeof(ret));
 	cr_expect_eq(ret[0], ctime_of("a.py"));
 	cr_expect_eq(ret[1], EVIDENCE_MISSING);
 	cr_expect_eq(ret[2], EVIDENCE_MISSING);
 	(void)kill(child, SIGKILL);
+}
+
+/* Root tells another user no more than that user can see, and is root again afterwards. */
+Test(evidence, as_the_user_of_the_target)
+{
+	struct mr_facts them = us;
+	int64_t ret = 42;
+	char path[PATH_MAX];
+	int size = snprintf(path, sizeof(path), "%s", below("private/a.py"));
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	them.uid[3] = them.gid[3] = 65534;
+	cr_assert_eq(chmod(top, 0755), 0);
+	cr_assert_eq(mkdir(below("private"), 0750), 0);
+	make_file("private/a.py");
+	cr_expect_eq(evidence_tell(&them, path, (size_t)size + 1, (char *)&ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	cr_expect_eq(ret, EVIDENCE_UNKNOWN);
+	cr_expect_eq(told(path), ctime_of("private/a.py"), "seen by root again");
+	cr_assert_eq(chmod(below("private"), 0755), 0);
+	cr_expect_eq(evidence_tell(&them, path, (size_t)size + 1, (char *)&ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	cr_expect_geq(ret, ctime_of("private/a.py"));
 }
