@@ -116,9 +116,11 @@ class Journal:
 
     def roll_back(self):
         """Put everything back; the names of what could not be."""
-        first, failed = {}, []
-        for kind, owner, name, old, _ in reversed(self.steps):
-            first[kind, id(owner), name] = (kind, owner, name, old)
+        first, failed, kept = {}, [], in_use(self.steps)
+        for step in reversed(self.steps):
+            kind, owner, name, old, _ = step
+            if not any(step is one for one in kept):
+                first[kind, id(owner), name] = (kind, owner, name, old)
         changes = [one for one in first.values() if read(*one[:3]) is not one[3]]
         try:
             at_once(changes)
@@ -134,11 +136,20 @@ class Journal:
         return failed
 
 
+def in_use(steps):
+    """The steps that brought a module which others use: it stays."""
+    return host.part('newcomers').in_use(steps) if any(step[1] is host.sys.modules for step in steps) else []
+
+
 def take_back(steps):
     """Undo STEPS of an earlier command; the names of what the program has changed since, which is kept."""
-    work, kept = Journal(), []
-    for kind, owner, name, old, new in reversed(steps):
+    work, used = Journal(), in_use(steps)
+    kept = sorted('module ' + step[2] for step in used if step[1] is host.sys.modules)
+    for step in reversed(steps):
+        kind, owner, name, old, new = step
         now = work.get(kind, owner, name)
+        if any(step is one for one in used):
+            continue
         if now is new or kind == 'function' and name in ('__defaults__', '__doc__', '__code__') and now == new:
             work.set(kind, owner, name, old)
         elif now is not old:

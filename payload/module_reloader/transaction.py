@@ -131,10 +131,12 @@ class Transaction:
 
     def watched(self, plan, function, *args):
         """Run code of the program, and write down what it did to the module's names, even if it fails."""
-        before = dict(plan.module.dict)
+        before, loaded = dict(plan.module.dict), dict(host.sys.modules)
         try:
             return function(*args)
         finally:
+            if len(host.sys.modules) != len(loaded) or host.sys.modules.keys() != loaded.keys():
+                host.part('newcomers').note(loaded, self.journal)
             for name, (old, new) in self.differences(before, plan.module.dict).items():
                 self.journal.note('item', plan.module.dict, name, old, new)
 

@@ -85,6 +85,27 @@ class AllOrNothing(Program):
         _, error = self.unchanged_after({'m': F1}, {'m': 'import not_there_at_all\n' + F2}, 'exception')
         self.assertIn('not_there_at_all', error['message'])
 
+    def test_modules_that_came_leave_again(self):
+        self.write(m='X = 1\n' + F1, p__init='', p__old='', other='')
+        m, p, other = self.load('m', 'p', 'other')
+        self.write(fresh='import fresher\n', fresher='', p__new='', used='import used_too\ndef f(): pass\n', used_too='',
+                   m='X = 2\nimport fresh, p.new, used\nfrom p import old\nHOOK()\nraise ValueError\n' + F2)
+        names = {'fresh', 'fresher', 'p.new', 'p.old', 'used', 'used_too'}
+        before = dict(vars(p))
+        m.HOOK = lambda: setattr(other, 'f', sys.modules['used'].f)       # as another thread might
+        self.refused(self.attempt(), 'exception')
+        self.assertEqual((names & set(sys.modules), vars(p), m.X, m.f()), ({'used', 'used_too'}, before, 1, 1))
+        for name in ('used', 'used_too'):
+            del sys.modules[name]
+        del other.f
+        self.write(m='X = 2\nimport fresh, p.new, used\n' + F2)
+        self.reload()
+        self.assertEqual(names - set(sys.modules), {'p.old'})
+        other.used = m.used
+        answer = command('undo')
+        self.assertEqual((names & set(sys.modules), vars(p), m.X, hasattr(m, 'used')), ({'used', 'used_too'}, before, 1, False))
+        self.assertEqual([one.rpartition(' ')[2] for one in self.entry(answer)['warnings']], ['used', 'used_too'])
+
     def test_refused_class_keeps_the_others(self):
         self.write(a=F1, b='class A: pass\nclass B: pass\nclass K(A): pass\n')
         a, b = self.load('a', 'b')
