@@ -153,7 +153,7 @@ class Work:
             if self.options.get('verbose'):
                 entry['diff'] = host.part('differ').unified(plan)
             self.result.modules.append(entry)
-        self.result.heap = work.heap or None
+        self.result.heap = work.heap.report or None
         return self.result
 
     def derive(self, plan, imports):
@@ -188,7 +188,7 @@ class Work:
                 entry['warnings'].append('the source has changed again meanwhile')
             self.result.modules.append(entry)
         self.follow_lines()
-        self.result.heap = work.heap or None
+        self.result.heap = work.heap.report or None
         if self.plans:
             history.record(self, work.journal.steps)
         return self.result

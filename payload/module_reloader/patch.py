@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """New code for functions that live: `__code__` is assigned on every function that runs an old code object.
 
-They are found in one walk over the heap, by what refers to the module's dictionary: their __globals__.  That reaches
-closures, wrapped functions, partials, registries, callbacks and bound methods alike, and no function of another
-module.  Nothing is executed.  A function whose free variables would differ cannot take the new code, since CPython
+They are found by their __globals__ (living.py): closures, wrapped functions, partials, registries, callbacks and bound
+methods alike, and no function of another module.  Nothing is executed.  A function whose free variables would differ cannot take the new code, since CPython
 passes cells by position; it keeps the old one and is reported.
 """
 from . import baseline, codes, host
@@ -65,17 +64,6 @@ class Patch:
         self.function, self.code, self.path, self.changed = function, code, path, changed
         self.target, self.reason, self.old = target, reason, function.__code__
         self.expected = False                # a statement that runs will find it a way
-
-
-def live_functions(namespaces, heap):
-    """The functions whose globals are one of NAMESPACES: {id of the namespace: [functions]}."""
-    found, frozen, seconds = host.referrers(*namespaces)
-    heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2), frozen=frozen)
-    result = {id(namespace): [] for namespace in namespaces}
-    for one in found:
-        if type(one) is host.FunctionType and id(one.__globals__) in result:
-            result[id(one.__globals__)].append(one)
-    return result
 
 
 def patches(target, functions):

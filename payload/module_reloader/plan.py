@@ -23,7 +23,7 @@ class Plan:
         self.target = None
         self.new_names = set()
         # what is found while it is done
-        self.patches, self.stuck, self.functions, self.forwards = [], [], [], None
+        self.patches, self.stuck, self.functions, self.suspended, self.forwards = [], [], [], [], None
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached

@@ -10,7 +10,7 @@ for all modules at one moment, after the names that it may need, and what follow
 Whatever happens, a syntax error in an imported file, an exception, SystemExit, an interrupt, everything is put back from the
 journal.  What statements did outside of the modules' names cannot be taken back; the report lists the statements.
 """
-from . import baseline, codes, forecast, host, journal as journals, patch
+from . import baseline, codes, forecast, host, journal as journals, living, patch
 
 
 class Broken(Exception):
@@ -24,18 +24,18 @@ class Broken(Exception):
 class Transaction:
     def __init__(self, plans, modules, context, signatures):
         self.plans, self.context, self.signatures = plans, context, signatures
-        self.journal, self.heap = journals.Journal(), {}
+        self.journal, self.heap = journals.Journal(), living.Heap(context)
         self.modules, self.imports = modules, None
         self.current = plans[0] if plans else None
         self.opened, self.early = False, {}  # whether new code is seen; the statements that ran before their turn
 
     def prepare(self):
-        """Find the functions, the one walk over the heap, and say what will be."""
-        found = self.context.timed(patch.live_functions, [plan.module.dict for plan in self.plans],
-                                   self.heap) if self.plans else {}
+        """Find the functions, and say what will be."""
+        found = self.heap.functions(self.plans)
         for plan in self.plans:
             plan.functions = found[id(plan.module.dict)]
             plan.patches, plan.stuck = patch.patches(plan.target, plan.functions)
+            plan.suspended = living.may_be_suspended(plan.patches + plan.stuck, plan.functions, self.signatures)
             if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
                 host.part('trampolines').prepare(plan)
             forecast.foresee(plan)
@@ -84,7 +84,7 @@ class Transaction:
     def check_stacks(self):
         """--on-stack refuse: nothing may be running whose code would change."""
         if self.plans and self.plans[0].options.get('on_stack') == 'refuse':
-            for entries in running_old(self.plans, {}).values():
+            for entries in running_old(self.plans, self.heap).values():
                 for one in entries:
                     raise host.Refusal('refused', '%s is running%s, line %s' % (
                         one['function'], ' in thread ' + one['thread'] if one['thread'] else '', one['line']),
@@ -223,12 +223,10 @@ def running_old(plans, heap):
                 plan, one = old[id(frame.f_code)]
                 found[id(plan)].append(entry('frame', names.get(ident, 'thread %d' % ident), plan, one, frame.f_lineno))
             frame = frame.f_back
-    suspended = [one.old for _, one in replaced if one.old.co_flags & codes.GENERATORS]
+    suspended = [code for plan in plans for code in plan.suspended]
     if suspended:
-        referrers, _, seconds = host.referrers(*suspended)
-        heap.update(walks=heap.get('walks', 0) + 1, ms=round(heap.get('ms', 0) + seconds * 1e3, 2))
         kinds = {'generator': 'gi', 'coroutine': 'cr', 'async_generator': 'ag'}
-        for value in referrers:
+        for value in heap.suspended(suspended):
             prefix = kinds.get(type(value).__name__)
             if prefix and id(getattr(value, prefix + '_code', None)) in old:
                 frame = getattr(value, prefix + '_frame', None)
