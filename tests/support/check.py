@@ -96,7 +96,7 @@ def run_py(python, runs):
     whole = runs == 'all' or python.need == 'required' or python.version in (EVERY_CASE_OLDEST, EVERY_CASE_NEWEST)
     began = time.monotonic()
     with python.folder() as (inside, outside):
-        for part in ('payload', os.path.join('tests', 'py')):
+        for part in ('payload', 'docs', os.path.join('tests', 'py')):
             shutil.copytree(os.path.join(TOP, part), os.path.join(outside, part),
                             ignore=shutil.ignore_patterns('__pycache__'))
         code = ('import os, sys, unittest; os.chdir(%r); '
