@@ -37,13 +37,27 @@ def refusal(change):
     return None
 
 
+def live_bodies(old_root, named):
+    """The bodies of classes in a module's old code, of several with one name the one that the live class came from."""
+    found = {}
+    for node in old_root.walk():
+        if codes.is_class_body(node.code) and '<locals>' not in node.path:
+            found.setdefault(node.path, []).append(node)
+    for path, nodes in found.items():
+        if len(nodes) > 1 and path in named:
+            members = list(host.class_dict(named[path]).values())
+            lines = {one.__code__.co_firstlineno for value in members for one in baseline.inner_functions(value)}
+            nodes = [node for node in nodes if lines & {one.co_firstlineno for one in codes.children(node.code)}] or nodes
+        yield nodes[-1]
+
+
 def changes(module, old_root, new_root, tree, signatures):
     """([Change], [refusal entries]) for the classes of a module whose old code is known."""
     found, refused = [], []
     statements = trees.classes(tree.body)
     named = dict(baseline.classes_of(module))
-    for node in old_root.walk():
-        if not codes.is_class_body(node.code) or node.partner is None or '<locals>' in node.path:
+    for node in live_bodies(old_root, named):
+        if node.partner is None:
             continue
         new = node.partner
         if signatures.of(node.code) == signatures.of(new.code):

@@ -73,8 +73,8 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
             guess.undecided.append({'name': prefix + names[0], 'line': statement.lineno,
                                     'live': show(namespace[names[0]]), 'source': value.id})
         return False
-    if trees.kind(value) == 'Lambda':
-        return False
+    if trees.kind(value) == 'Lambda' and len(names) == 1 and is_lambda(namespace[names[0]]):
+        return other_defaults(value.args, namespace[names[0]], statement, guess)
     try:
         source = trees.literal(value)
     except (ValueError, TypeError):
@@ -130,12 +130,11 @@ def root_names(root):
 
 def left_over(result, module, code, tree, runtime, classes):
     """Names that the source does not bind: who bound them cannot be known."""
-    if any(trees.kind(one) == 'ImportFrom' and any(part.name == '*' for part in one.names)
-           for one in trees.inside(tree.body)):
-        return
+    starred = {name for there in trees.starred(tree.body) for name in order.starred(module.dict, there.level, there.module)}
     for name, value in sorted(module.dict.items(), key=lambda item: str(item[0])):
         if type(name) is str and not name.startswith('__') and name not in code.co_names and name not in runtime and \
-                name not in result.removed and name not in classes and type(value) is not host.ModuleType:
+                name not in result.removed and name not in classes and name not in starred and \
+                value is not host.sys.modules.get('%s.%s' % (module.dict.get('__name__'), name)):
             result.warnings.append('%s is not bound by the source; the program may have set it, or the source have lost '
                                    'it: it is left alone' % name)
 
@@ -156,6 +155,8 @@ def compare_statement(result, statement, namespace, runtime):
         if missing or what == 'ClassDef' and type(namespace[statement.name]) is host.FunctionType and \
                 not statement.decorator_list:
             result.statements.append(statement)
+        elif what == 'ImportFrom' and trees.starred([statement]):
+            compare_star(result, statement, namespace, runtime)
         elif what == 'ImportFrom':
             compare_import(result, statement, namespace, runtime)
     elif what == 'Expr' and trees.kind(statement.value) in ('Constant', 'Str'):
@@ -175,24 +176,33 @@ def only_definitions(statement):
 def other_header(statement, live, namespace, result):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
     if statement.decorator_list:
-        return False
-    if host.is_class(live) and host.class_dict(live).get('__module__') == namespace.get('__name__'):
+        mine = [one for one in baseline.inner_functions(live) if one.__globals__ is namespace and
+                one.__code__.co_name == statement.name]
+        live = mine[-1] if mine else None    # the innermost one
+    elif host.is_class(live) and host.class_dict(live).get('__module__') == namespace.get('__name__'):
         return True
     if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
         return False
+    return other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace)
+
+
+def is_lambda(live):
+    return type(live) is host.FunctionType and live.__code__.co_name == '<lambda>'
+
+
+def other_defaults(args, live, statement, result):
+    """Whether a live function surely has other defaults than its source says."""
     try:
-        defaults = tuple(map(trees.literal, statement.args.defaults))
+        defaults = tuple(map(trees.literal, args.defaults))
     except (ValueError, TypeError):
         defaults = None
         result.warnings.append('line %d: the defaults of %s cannot be compared with what the module ran before'
-                               % (statement.lineno, statement.name))
+                               % (statement.lineno, ', '.join(trees.bound(statement))))
     if defaults is not None and not same_value(live.__defaults__ or (), defaults):
         return True
-    for argument, value in zip(statement.args.kwonlyargs, statement.args.kw_defaults):
-        if value is not None and trees.is_literal(value) and not same_value(
-                (live.__kwdefaults__ or {}).get(argument.arg, live), trees.literal(value)):
-            return True
-    return other_annotations(statement, live, namespace)
+    return any(value is not None and trees.is_literal(value) and
+               not same_value((live.__kwdefaults__ or {}).get(argument.arg, live), trees.literal(value))
+               for argument, value in zip(args.kwonlyargs, args.kw_defaults))
 
 
 def other_annotations(statement, live, namespace):
@@ -247,6 +257,12 @@ def compare_import(result, statement, namespace, runtime):
         if one.name in other and local in namespace and namespace[local] is not other[one.name] and local not in runtime:
             result.undecided.append({'name': local, 'line': statement.lineno, 'live': show(namespace[local]),
                                      'source': '%s.%s, another object' % (name, one.name)})
+
+
+def compare_star(result, statement, namespace, runtime):
+    """`from x import *`: it is run if the module lacks something of it."""
+    if set(order.starred(namespace, statement.level, statement.module)) - set(namespace) - runtime:
+        result.statements.append(statement)
 
 
 def compare_class(result, kind, path, paths, functions, scope):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The order of a reload: what a module imports comes before it, by its new source; a cycle keeps its order of loading."""
-from . import host
+from . import host, scope
 
 
 def imports(plan):
@@ -26,11 +26,23 @@ def imported(tree, package):
 
 def origin(statement, package):
     """The full name of the module that `from ... import` names."""
-    if not statement.level:
-        return statement.module
+    return absolute(statement.level, statement.module, package)
+
+
+def absolute(level, name, package):
+    if not level:
+        return name
     base = package.split('.')
-    base = base[:len(base) - statement.level + 1]
-    return '.'.join(base + ([statement.module] if statement.module else []))
+    base = base[:len(base) - level + 1]
+    return '.'.join(base + ([name] if name else []))
+
+
+def starred(namespace, level, name):
+    """{name: value} that a star import in a module takes, as things stand."""
+    package = namespace.get('__package__')
+    there = host.sys.modules.get(absolute(level, name, package if isinstance(package, str) else ''))
+    there = scope.DICT.__get__(there) if issubclass(type(there), host.ModuleType) else {}
+    return {one: there[one] for one in host.part('rebind').exported(there) if one in there}
 
 
 def arrange(plans):

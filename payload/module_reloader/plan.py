@@ -26,6 +26,7 @@ class Plan:
         self.patches, self.stuck, self.functions, self.suspended, self.forwards = [], [], [], [], None
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
+        self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
 
     def names(self, option):
@@ -89,6 +90,7 @@ def compare(plan, old_root, new_root, signatures):
                     'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
+    come = come + host.part('shadow').overtaken(old, new)
     end, late = reached(plan.module, old, new), False
     for line in sorted({line for unit in come for line in unit.lines + [unit.line] if line}):
         statement = trees.at_line(examined.tree.body, line)
@@ -107,11 +109,23 @@ def compare(plan, old_root, new_root, signatures):
     for name in sorted(bound - stored - set(KEPT_NAMES)):
         if still_ours(plan, name, gone, old_root, signatures):
             plan.removed.append(name)
+    plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
     plan.classes, refused = classes.changes(plan.module, old_root, new_root, examined.tree, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
+
+
+def left_by_stars(plan, stars, stored):
+    """The names that only the star imports STARS gave, which left the source."""
+    found, order = {}, host.part('order')
+    for level, name in stars:
+        found.update(order.starred(plan.module.dict, level, name))
+    for one in host.part('trees').starred(plan.examined.tree.body) if found else ():
+        for name in order.starred(plan.module.dict, one.level, one.module):
+            found.pop(name, None)
+    return sorted(name for name in found if name not in stored and plan.module.dict.get(name) is found[name])
 
 
 def reached(module, old, new):
@@ -223,7 +237,7 @@ def choose(plan, keep, reinit):
                         'follow; --reinit %s makes a new class and leaves them on the old one' % statement.name)
         else:
             chosen.append(statement)
-    plan.statements = chosen
+    plan.statements = host.part('shadow').arrange(plan, chosen) if chosen else chosen
     if guarded:
         text = "the body of `if __name__ == '__main__':` never runs again"
         others = chosen or plan.classes or plan.removed or differs_below(plan)

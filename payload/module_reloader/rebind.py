@@ -56,6 +56,11 @@ class Imports:
                     names.setdefault(one.name, []).append(one.asname or one.name)
         return names, star
 
+    def binds(self, module, name):
+        """Whether the source of a module that star-imports binds NAME by other statements too."""
+        tree = self.known[module.name][1]
+        return any(name in trees.bound(one) for one in tree.body)
+
 
 class Nothing:
     """The journal of a dry run: nothing is changed, nothing is written down."""
@@ -100,7 +105,8 @@ def follow(module, changed, exports, imports, journal, report):
                 for ours in names.get(theirs, ()):
                     if new is not journals.ABSENT:   # a name that left: its holder keeps what it has
                         wanted[ours] = (old, new)
-                if star and (theirs in before or theirs in after):
+                if star and (theirs in before or theirs in after) and not (
+                        new is journals.ABSENT and imports.binds(other, theirs)):
                     wanted.setdefault(theirs, (old, new if theirs in after else journals.ABSENT))
             moved = {}
             for ours, (old, new) in wanted.items():

@@ -113,7 +113,7 @@ class Judge:
         """Whether an expression can be evaluated ahead."""
         what = trees.kind(node)
         if what == 'Name':
-            return self.name(node)
+            return node.id in self.own or self.resolve(node) is not MISSING
         if what in ('Tuple', 'List'):
             return all(map(self.value, node.elts))
         if what == 'Dict':

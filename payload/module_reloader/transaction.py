@@ -93,6 +93,8 @@ class Transaction:
     def module(self, plan):
         start, staging = host.time.perf_counter(), host.part('staging')
         before = self.journal.seen(plan.module.dict)
+        for name in plan.removed:            # first: what runs now must do without them
+            self.journal.set('item', plan.module.dict, name, journals.ABSENT)
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements)]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
@@ -105,8 +107,6 @@ class Transaction:
                 self.change(plan, one)
             else:
                 self.statement(plan, one, aside)
-        for name in plan.removed:
-            self.journal.set('item', plan.module.dict, name, journals.ABSENT)
         for one in self.early.get(id(plan), ()):
             for name in host.part('trees').bound(one):
                 before.pop(name, None)
@@ -117,7 +117,7 @@ class Transaction:
                 self.imports = rebind.Imports(self.modules(), self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
-            plan.replaced = sorted(changed, key=str)
+        plan.replaced = sorted(changed, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 
     def differences(self, before, now):
@@ -159,8 +159,12 @@ class Transaction:
         else:
             host.part('staging').execute(plan, statement, code, self)
         made = {id(node.code) for node in codes.tree(code).walk()}
+        shadowed = plan.shadowed.get(id(statement), ())
         for name in names:
-            self.settle(plan, name, before, made, statement)
+            if name not in shadowed:
+                self.settle(plan, name, before, made, statement)
+        for name in shadowed:
+            self.journal.set('item', module.dict, name, seen.get(name, journals.ABSENT))
         forecast.corrected(plan, names, self.journal.seen(module.dict))
 
     def settle(self, plan, name, before, made, statement):

@@ -50,6 +50,11 @@ def at_line(statements, line):
     return best
 
 
+def starred(statements):
+    """The `from ... import *` among statements, those inside of others included."""
+    return [one for one in inside(statements) if kind(one) == 'ImportFrom' and one.names[0].name == '*']
+
+
 def is_main_guard(statement):
     """Whether a statement is `if __name__ == '__main__':`."""
     test = getattr(statement, 'test', None)

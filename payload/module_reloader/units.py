@@ -138,6 +138,15 @@ class Unit:
         return [one[1] for one in self.tokens if one[0] == instruction]
 
 
+def starred(unit):
+    """The star imports of a unit: [(level, name of the module)]."""
+    found, tokens = [], unit.tokens
+    for level, names, one in zip(tokens, tokens[1:], tokens[2:]):
+        if one[0] == 'IMPORT_NAME' and names[0] in CONSTANT and names[1] == ('tuple', ('str', '*')):
+            found.append((level[1][1] if level[0] in CONSTANT else level[1], one[1]))
+    return found
+
+
 def cut(found, code):
     """The offsets at which units begin, of the part of the body that comes before its first return."""
     spans, starts = [], []

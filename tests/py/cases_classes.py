@@ -113,3 +113,6 @@ case('exception_identity', {'m': 'class Err(Exception): pass\ndef f(): raise Err
      {'m': 'class Err(Exception): pass\ndef f(): raise Err(2)\n'}, '', 'n.t(m.f)', 'caught')
 case('pickle_old_instance', K1, K2, 'import pickle; k = m.K()', 'pickle.loads(pickle.dumps(k)).a()', 2)
 case('instance_global', K1 + 'inst = K()\n', K2 + 'inst = K()\n', 'i = m.inst', 'i.a(), i is m.inst', (2, True))
+case('class_defined_twice', 'class K:\n    def a(self): return 1\nclass K:\n    def a(self): return 2\n',
+     'class K:\n    x = 1\n    def a(self): return 1\nclass K:\n    def a(self): return 3\n', 'k = m.K()',
+     'k.a(), hasattr(m.K, "x")', (3, False))

@@ -22,3 +22,6 @@ case('multi_fail_isolated', {'a': F1, 'b': F1}, {'a': F2 + 'raise ValueError\n',
      fails='exception')
 case('multi_atomic', {'a': F1, 'b': F1}, {'a': F2, 'b': F2 + 'raise ValueError\n'}, '', 'a.f(), b.f()', (1, 1),
      fails='exception')
+case('reads_what_left', 'X = 1\nY = 1\n', 'Y = X\n', '', 'm.X, m.Y', (1, 1), fails='exception')
+case('calls_what_lacks_what_left', 'X = 1\ndef f(): return X\nY = f()\n', 'def f(): return X\nY = f() + 1\n', '', 'm.X, m.Y', (1, 1),
+     fails='exception')

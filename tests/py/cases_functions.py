@@ -62,3 +62,7 @@ case('global_stmt_fn', 'n = 0\ndef f():\n    global n\n    n += 1\n    return n\
 case('future_annotations', 'from __future__ import annotations\ndef f(a: int): return 1\n',
      'from __future__ import annotations\ndef f(a: int): return 2\n', '', 'm.f(1), m.f.__annotations__["a"]', (2, 'int'),
      (3, 7))
+case('lambda_default', 'f = lambda a=1: a\n', 'f = lambda a=2: a\n', 'h = m.f', 'm.f(), h()', (2, 2))
+case('duplicate_defs_swapped', 'def f(a=1): return a\ndef f(b=2): return b\n', 'def f(b=2): return b\ndef f(a=1): return a\n',
+     '', 'm.f()', 1)
+case('under_if_unchanged', 'X = 1\ndef f(): return 1\n', 'X = 1\nif X:\n    def f(): return 1\n', 'h = m.f', 'm.f is h', True)

@@ -50,3 +50,11 @@ def two_names(test):
 
 case('spec_from_file_offpath', {'sub__m': F1}, {'sub__m': F2}, '', 'm.f()', 2, load=off_path)
 case('two_names', {'p__init': '', 'p__m': F1}, {'p__m': F2}, '', 'one.f(), two.f()', (2, 2), load=two_names)
+
+# Star imports
+case('star_switched', {'a': 'X = 1\n', 'b': 'Y = 1\n', 'm': 'from a import *\n'}, {'m': 'from b import *\n'}, '',
+     'hasattr(m, "X"), m.Y', (False, 1))
+case('star_loses_what_is_bound_here_too', {'a': 'import json\n', 'm': 'from a import *\nimport json\n'}, {'a': 'Y = 1\n'}, '',
+     'hasattr(m, "json"), m.Y', (True, 1))
+case('star_added_above', {'a': F2, 'm': 'def f(a=0): return a\n'}, {'m': 'from a import *\ndef f(a=0): return a\n'}, 'h = m.f',
+     'm.f(), m.f is h', (0, True))

@@ -2,7 +2,7 @@
 """Cases: what a module keeps and did when it was imported."""
 import os
 
-from cases import F1, F2, case
+from cases import DECO, F1, F2, case
 
 case('state_dict_preserved', 'D = {}\n' + F1, 'D = {}\n' + F2, 'D = m.D; D["a"] = 1', 'm.f(), m.D.get("a"), m.D is D', (2, 1, True))
 case('state_lock_identity', 'import threading\nL = threading.Lock()\n' + F1, 'import threading\nL = threading.Lock()\n' + F2,
@@ -42,3 +42,12 @@ case('comment_only', 'X = object()\nn = [1]\n', '# a comment\nX = object()\nn = 
 case('touch_only', 'X = object()\n', '', 'X = m.X', 'm.X is X', True, edit=lambda test: os.utime(test.path('m.py')))
 case('sysmodules_replaced', 'import sys\nclass P:\n    def f(self): return 1\nsys.modules[__name__] = P()\n',
      'import sys\nclass P:\n    def f(self): return 2\nsys.modules[__name__] = P()\n', 'p = m', 'p.f()', 2)
+
+# Several statements bind a name: the last one wins, and those that compute it from what it was run again.
+case('bound_again_later', 'X = 1\nX = 5\n', 'X = 2\nX = 5\n', '', 'm.X', 5)
+case('bound_again_later_state', 'X = 1\nX = 5\n', 'X = 2\nX = 5\n', 'm.X = 7', 'm.X', 7)
+case('counted_up_later', 'X = 1\nX += 1\n', 'X = 2\nX += 1\n', '', 'm.X', 3)
+case('wrapped_later', DECO + 'def f(a=1): return a\nf = deco(f)\n', DECO + 'def f(a=2): return a\nf = deco(f)\n', '', 'm.f()', 'd2')
+case('bound_again_under_if', 'X = 1\nif X < 2:\n    Y = 1\nelse:\n    Y = 3\n', 'Y = 0\nX = 1\nif X < 2:\n    Y = 1\nelse:\n    Y = 3\n',
+     '', 'm.Y', 1)
+case('statements_swapped', 'X = 1\nX = 2\n', 'X = 2\nX = 1\n', '', 'm.X', 1)
