@@ -27,6 +27,7 @@ ABSOLUTE = {'JUMP_IF_FALSE_OR_POP', 'JUMP_IF_TRUE_OR_POP', 'JUMP_ABSOLUTE', 'POP
             'CONTINUE_LOOP', 'JUMP_IF_NOT_EXC_MATCH'}
 VERSION = host.sys.version_info[:2]
 TABLE = []
+COMMON = {}
 
 
 def names_of_instructions():
@@ -107,8 +108,23 @@ def protected(code):
     return [(start * 2, (start + size) * 2) for start, size in zip(numbers[0::4], numbers[1::4])]
 
 
+def common_constants():
+    """The arguments of LOAD_COMMON_CONSTANT, by what the compiler makes of the constants themselves (3.15 on)."""
+    if not COMMON:
+        COMMON[None] = None
+        for value in (None, '', True, False, -1):
+            for one in instructions(compile('x = %r' % (value,), '', 'exec'))[:2]:
+                if one.name == 'LOAD_COMMON_CONSTANT':
+                    COMMON[one.arg] = codes.constant_key(value)
+    return COMMON
+
+
 def token(code, one, signatures):
     """What an instruction does, whatever its place."""
+    if one.name == 'LOAD_SMALL_INT':         # 3.14 on
+        return 'LOAD_CONST', codes.constant_key(one.arg)
+    if one.name == 'LOAD_COMMON_CONSTANT' and one.arg in common_constants():
+        return 'LOAD_CONST', COMMON[one.arg]
     if one.name in CONSTANT and one.arg < len(code.co_consts):
         const = code.co_consts[one.arg]
         if not codes.is_code(const):

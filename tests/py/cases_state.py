@@ -16,6 +16,8 @@ case('try_nameerror_idiom', 'try:\n    cache\nexcept NameError:\n    cache = {}\
 case('const_changed', 'X = 1\ndef f(): return X\n', 'X = 2\ndef f(): return X\n', 'h = m.f', 'm.X, h()', (2, 2))
 case('state_mutable_literal_changed', 'D = {"a": 1}\n', 'D = {"a": 2}\n', '', 'm.D["a"]', 2)
 case('global_removed', 'X = 1\nY = 2\n', 'Y = 2\n', '', 'hasattr(m, "X")', False)
+case('removed_but_changed', ''.join('%s = %s\n' % one for one in zip('ABCDEFG', ('1', '300', 'None', 'True', '""', '-1', '"x"'))), F1,
+     'for name in "ABCDEFG": setattr(m, name, 2.5)', '[getattr(m, name) for name in "ABCDEFG"]', [2.5] * 7)
 case('function_removed', F1 + 'def g(): return 1\n', F1, '', 'hasattr(m, "g")', False)
 case('foreign_injected_attr', F1, F2, 'm.extra = 42', 'm.f(), m.extra', (2, 42))
 case('monkeypatched_fn', F1 + 'def g(): return 1\n', F1 + 'def g(): return 2\n', 'm.f = lambda: "mock"', 'm.f(), m.g()',
