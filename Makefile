@@ -76,16 +76,22 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 SHIM := $(B)/sweep/shim.so
 JUDGE := $(B)/judge/judge
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 check:
 	@$(DEPS) check
-	@$(MAKE) --no-print-directory -s all tests
+	@$(MAKE) --no-print-directory -s all tests fuzz-replay
 	@$(CHECK) check
 
 check-all:
 	@$(DEPS) check
-	@$(MAKE) --no-print-directory -s all tests
+	@$(MAKE) --no-print-directory -s all tests fuzz-replay
 	@$(CHECK) all
+
+check-fuzz:
+	@$(DEPS) check
+	@$(MAKE) --no-print-directory -s fuzz-replay
+	@$(CHECK) check fuzz
 
 check-unit check-py check-live check-sweep: check-%:
 	@$(DEPS) check
@@ -101,6 +107,19 @@ storm:
 	@$(DEPS) build
 	@$(MAKE) --no-print-directory all
 	@B=$(B) python3 tests/live/storm.py
+
+# The corpora are replayed under gcc's sanitizers; to search on from them needs clang's libFuzzer.
+fuzz-replay:
+	@$(MAKE) --no-print-directory -s B=build/san-address-undefined SAN=address,undefined fuzz-programs
+
+SECONDS ?= 60
+fuzz-c:
+	@$(DEPS) fuzz
+	@$(MAKE) --no-print-directory -s B=build/fuzz CC=clang CPU=$(CPU) SAN=fuzzer-no-link,address,undefined \
+		FUZZ_MAIN=-fsanitize=fuzzer fuzz-programs
+	@B=build/fuzz tests/fuzz/fuzz.sh $(SECONDS) $(ONLY)
+
+fuzz-programs: $(FUZZ)
 
 bench:
 	@$(DEPS) bench
@@ -131,6 +150,14 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(UNIT_HELP) $(B)/mr-attach.a
 $(JUDGE): $(B)/tests/judge/judge.o $(B)/mr-attach.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -pie -o $@ $^ $(LIBS)
+
+# A main() of ours, or libFuzzer's; and a memory of ours for those that read a tracee.
+FUZZ_MAIN ?= $(B)/tests/fuzz/replay.o
+$(B)/fuzz/image $(B)/fuzz/block: $(B)/tests/fuzz/fake_memory.o
+$(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(B)/mr-attach.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SANFLAGS) $(LDFLAGS) -pie -o $@ $(filter %.o,$^) $(filter-out %.o,$(FUZZ_MAIN)) \
+		$(filter %.a,$^) $(LIBS)
 
 $(SHIM): tests/sweep/shim.c
 	@mkdir -p $(@D)
@@ -199,10 +226,11 @@ clean:
 help:
 	@echo 'make               build $(B)/mr-attach'
 	@echo 'make demo          see it at work: a live service, an edit, a reload'
-	@echo 'make check         the tests, within 15 minutes; check-unit, check-py, check-live, check-sweep run a part'
+	@echo 'make check         the tests, within 15 minutes; check-unit, -fuzz, -py, -live, -sweep run a part'
 	@echo 'make check-all     the whole matrix: every CPython, every way of waiting'
 	@echo 'make sweep         kill mr-attach before each of its calls, on every kind of target'
 	@echo 'make storm         many attaches against targets under stress, some killed midway'
+	@echo 'make fuzz-c        libFuzzer on every parser of foreign bytes, SECONDS=60 each; ONLY="proc image"'
 	@echo 'make bench         how fast, beside gdb and sys.remote_exec'
 	@echo 'make lint          warnings (gcc, clang), clang-tidy, cppcheck, the rules of the layers'
 	@echo 'make format        clang-format; format-check only looks'
@@ -211,9 +239,9 @@ help:
 	@echo 'make clean         remove build/'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: all check check-all check-unit check-py check-live check-sweep sweep storm bench demo pythons-extra tests
+.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-sweep sweep storm bench demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d)
+-include $(OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * Any bytes as the answer of a target: through the checks into the report, as JSON and for people. What comes out must
- * be one line of JSON, and must hold nothing that a terminal acts on. Needs all of attach/ but main.o, and
- * inject/error.o and mr_delivery_name(); built with -fsanitize=fuzzer, or with a main() that feeds it files.
+ * be one line of JSON, and must hold nothing that a terminal acts on.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../attach/answer.h"
+#include "../../attach/hint.h"
 #include "../../attach/human.h"
 #include "../../attach/report.h"
 
@@ -35,7 +35,7 @@ static void check_text(const char *text, size_t size)
 
 static void show(const json_t *report, const struct command *command)
 {
-	struct options options = { .command = command, .verbose = 1 };
+	struct options options = { .program = "mr-attach", .command = command, .verbose = 1 };
 	char *out = NULL, *err = NULL;
 	size_t out_size, err_size;
 	struct terminal terminal = { .out_keep = TEXT_LINES };
@@ -58,6 +58,7 @@ static void show(const json_t *report, const struct command *command)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mr_error error = MR_ERROR_INIT;
+	const struct options options = { .program = "mr-attach", .command = &commands[size ? data[0] % commands_count : 0] };
 	json_t *answer = NULL, *report;
 
 	if (!size || answer_parse((const char *)data + 1, size - 1, &answer, &error))
@@ -65,8 +66,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	report = report_new("list", 42);
 	if (!report || report_take_answer(report, answer))
 		abort();
+	if (hint_complete(json_object_get(report, "error"), &options, 42, true))
+		abort();
 	check_json(report);
-	show(report, &commands[data[0] % commands_count]);
+	show(report, options.command);
 	json_decref(report);
 	json_decref(answer);
 	return 0;

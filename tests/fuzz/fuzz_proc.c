@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The parsers of /proc on any bytes. The first byte chooses the file. Needs inject/{proc,maps,cursor}.o; built with
- * -fsanitize=fuzzer, or with a main() that feeds it files.
+ * The parsers of /proc on any bytes. The first byte chooses the file.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests and ends with one line of totals.
 
-    check.py check|all [unit] [judge] [py] [live] [sweep]
+    check.py check|all [unit] [fuzz] [judge] [py] [live] [sweep]
 
-unit: the Criterion programs. judge: what is said of moments, beside symbol tables. py: the Python package, on each
+unit: the Criterion programs. fuzz: the corpora of the fuzzers, under sanitizers. judge: what is said of moments, beside symbol tables. py: the Python package, on each
 CPython at hand. live: mr-attach against processes. sweep: mr-attach killed before each of its calls. MR_TESTS=pattern
 chooses live tests by name; MR_ONLY="name name" chooses CPythons.
 """
@@ -82,6 +82,17 @@ def check_unit():
             print(output)
 
 
+def check_fuzz():
+    env = dict(os.environ, ASAN_OPTIONS='allocator_may_return_null=1', UBSAN_OPTIONS='halt_on_error=1:print_stacktrace=1')
+    for program in sorted(glob.glob(os.path.join(TOP, 'build', 'san-address-undefined', 'fuzz', '*'))):
+        began, name = time.monotonic(), os.path.basename(program)
+        output, status = run([program, os.path.join(TOP, 'tests', 'fuzz', 'corpus', name)], 'fuzz-%s.log' % name, env=env)
+        done = re.search(r'^replayed: (\d+)$', output, re.M)
+        totals.add('fuzz ' + name, int(done.group(1)) if done else 0, 0 if done and not status else 1, 0, began)
+        if status or not done:
+            print(output[-8000:])
+
+
 def unittest_counts(output, status):
     ran = sum(map(int, re.findall(r'^Ran (\d+) tests?', output, re.M)))
     bad = {key: sum(map(int, re.findall(key + r'=(\d+)', output))) for key in ('failures', 'errors', 'skipped')}
@@ -139,13 +150,15 @@ def check_live(runs, part='live'):
 
 
 def main(args):
-    runs, parts = args[0], args[1:] or ['unit', 'judge', 'py', 'live', 'sweep']
+    runs, parts = args[0], args[1:] or ['unit', 'fuzz', 'judge', 'py', 'live', 'sweep']
     if pythons.fetch(runs):
         totals.failed += 1
     began = time.monotonic()
     for part in parts:
         if part == 'unit':
             check_unit()
+        elif part == 'fuzz':
+            check_fuzz()
         elif part == 'py':
             check_py(runs)
         elif part == 'sweep' and os.environ.get('SAN'):

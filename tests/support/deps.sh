@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh build|check|lint|format|bench: the Debian packages that the task needs and this machine lacks.
+# deps.sh build|check|fuzz|lint|format|bench: the Debian packages that the task needs and this machine lacks.
 # As root they are installed; otherwise the command to do it is printed and we fail. Nothing is touched, and nothing
 # fetched, when nothing is missing.
 set -eu
@@ -9,6 +9,7 @@ need='gcc make pkg-config libc6-dev libelf-dev libdw-dev libjansson-dev python3 
 case ${1:-build} in
 build) ;;
 check) need="$need libcriterion-dev" ;;
+fuzz) need="$need clang llvm" ;;
 lint) need="$need libcriterion-dev clang clang-tidy cppcheck pyflakes3" ;;
 format) need='clang-format' ;;
 bench) need="$need gdb" ;;
