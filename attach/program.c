@@ -15,6 +15,7 @@
 #include "run.h"
 #include "signals.h"
 #include "util.h"
+#include "watch.h"
 
 #define STATUS_DIFFER 8
 
@@ -175,7 +176,10 @@ static int run_command(const struct options *options, struct terminal *terminal)
 	if (r)
 		return complain(terminal, &err);
 	run.input = input;
-	return run_selection(&run, &err);
+	r = run_selection(&run, &err);
+	if (watch_left_any())
+		input = NULL;	/* not ours to free */
+	return r;
 }
 
 static int run_options(const struct options *options, struct terminal *terminal)
@@ -206,6 +210,7 @@ int program_main(int argc, char **argv)
 	status = options_parse(argc, argv, &options, &err);
 	terminal_open(&terminal, &options);
 	status = status ? complain(&terminal, &err) : run_options(&options, &terminal);
-	options_free(&options);
+	if (!watch_left_any())
+		options_free(&options);
 	return status;
 }

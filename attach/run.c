@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "answer.h"
 #include "evidence.h"
@@ -14,6 +15,7 @@
 #include "signals.h"
 #include "syslog_line.h"
 #include "util.h"
+#include "watch.h"
 
 static void cleanup_target(struct mr_target **target)
 {
@@ -21,20 +23,47 @@ static void cleanup_target(struct mr_target **target)
 }
 
 #define AUTO_TARGET __attribute__((cleanup(cleanup_target)))
-#define AUTO_ANSWER __attribute__((cleanup(mr_answer_free)))
 
-struct waiting {
-	struct terminal *terminal;
-	pid_t pid;
+#define OVERDUE_AFTER 3.0	/* seconds beyond the limits that inject/ keeps by itself */
+
+/* One process; see watch.h for why it is a thread. */
+struct job {
+	const struct run *run;
+	struct selected process;
+	double begun;
+	double asked;		/* when a signal asked for an end; 0: none did */
+	int left;		/* behind: it changes nothing any more, and says nothing */
+	struct mr_answer answer;
+	struct outcome outcome;
 };
+
+static double now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static bool is_left(const struct job *job)
+{
+	return __atomic_load_n(&job->left, __ATOMIC_RELAXED);
+}
+
+static bool on_asked(void *data)
+{
+	return signals_caught() || is_left(data);
+}
 
 static void on_progress(void *data, const char *text)
 {
-	const struct waiting *waiting = data;
+	const struct job *job = data;
 	char line[512];
 
-	(void)snprintf(line, sizeof(line), "pid %ld: %s", (long)waiting->pid, text);
-	terminal_progress(waiting->terminal, line);
+	if (is_left(job))
+		return;
+	(void)snprintf(line, sizeof(line), "pid %ld: %s", (long)job->process.pid, text);
+	terminal_progress(job->run->terminal, line);
 }
 
 static void say_target(const struct run *run, pid_t pid, const struct mr_target *target)
@@ -95,16 +124,14 @@ static enum work work_of(const struct mr_answer *answer, const json_t *report, i
 	return report_interrupted(report) ? WORK_INTERRUPTED : WORK_FAILED;
 }
 
-static int run_request(const struct run *run, pid_t pid, struct mr_target *target, struct outcome *ret,
-		       struct mr_error *err)
+static int run_request(struct job *job, struct mr_target *target, struct mr_error *err)
 {
-	const struct options *options = run->options;
-	struct waiting waiting = { run->terminal, pid };
+	const struct options *options = job->run->options;
 	struct mr_facts facts = *mr_target_facts(target);
-	AUTO_ANSWER struct mr_answer answer = { .text = NULL };
+	struct mr_answer *answer = &job->answer;
 	const struct mr_request request = {
-		.input = run->input,
-		.input_size = run->input_size,
+		.input = job->run->input,
+		.input_size = job->run->input_size,
 		.engine = options->command->engine,
 		.start_timeout = options->timeout,
 		.work_timeout = options->timeout,
@@ -112,16 +139,18 @@ static int run_request(const struct run *run, pid_t pid, struct mr_target *targe
 		.force = options->force,
 		.tell = options->command->engine ? evidence_tell : NULL,
 		.tell_data = &facts,
-		.cancel = signals_flag(),
+		.cancelled = on_asked,
 		.progress = on_progress,
-		.progress_data = &waiting,
+		.data = job,
 	};
-	int r = mr_run(target, &request, &answer, err);
+	int r = mr_run(target, &request, answer, err);
 
-	terminal_progress_end(run->terminal);
-	explain_no_turn(target, &answer, err);
-	r = take_answer(ret->report, &answer, r, err);
-	ret->work = work_of(&answer, ret->report, r);
+	if (is_left(job))
+		return r;
+	terminal_progress_end(job->run->terminal);
+	explain_no_turn(target, answer, err);
+	r = take_answer(job->outcome.report, answer, r, err);
+	job->outcome.work = work_of(answer, job->outcome.report, r);
 	return r;
 }
 
@@ -179,8 +208,11 @@ static int refuse_no_moment(const struct options *options, const struct mr_targe
 	return mr_hint(err, "--force does it all the same");
 }
 
-static int run_command(const struct run *run, const struct selected *process, struct outcome *ret, struct mr_error *err)
+static int run_command(struct job *job, struct mr_error *err)
 {
+	const struct run *run = job->run;
+	const struct selected *process = &job->process;
+	struct outcome *ret = &job->outcome;
 	AUTO_TARGET struct mr_target *target = NULL;
 	struct preflight facts;
 	int r = preflight_run(run->options, process->pid, &facts, err);
@@ -199,7 +231,7 @@ static int run_command(const struct run *run, const struct selected *process, st
 	r = refuse_no_moment(run->options, target, err);
 	if (r)
 		return r;
-	r = run_request(run, process->pid, target, ret, err);
+	r = run_request(job, target, err);
 	syslog_line(run->options, process->pid, r ? mr_code_status(err->code) : report_status(ret->report));
 	return r;
 }
@@ -236,23 +268,21 @@ static void complete_own_hints(const struct run *run, pid_t pid, json_t *report)
 		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 }
 
-void run_process(const struct run *run, const struct selected *process, struct outcome *ret)
+static void *job_work(void *data)
 {
+	struct job *job = data;
+	const struct run *run = job->run;
+	const struct selected *process = &job->process;
+	struct outcome *ret = &job->outcome;
 	struct mr_error err = MR_ERROR_INIT;
-	int r;
+	int r = run_command(job, &err);
 
-	memset(ret, 0, sizeof(*ret));
-	ret->report = report_new(run->options->command->name, process->pid);
-	if (!ret->report) {
-		ret->status = mr_code_status(MR_E_MEMORY);
-		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
-		return;
-	}
-	r = run_command(run, process, ret, &err);
+	if (is_left(job))
+		return NULL;
 	add_hint(process->pid, &err);
 	if (r && !process->named && is_passed_over(err.code)) {
 		skip(run, process, &err, ret);
-		return;
+		return NULL;
 	}
 	if (hint_complete(json_object_get(ret->report, "error"), run->options, process->pid, true))
 		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
@@ -265,4 +295,60 @@ void run_process(const struct run *run, const struct selected *process, struct o
 	    json_object_set_new(ret->report, "status", json_integer(ret->status)))
 		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 	complete_own_hints(run, process->pid, ret->report);
+	return NULL;
+}
+
+/* Longer than the limits allow: inject/ looks at them all the time, so the kernel has not come back from a call. */
+static bool job_overdue(void *data)
+{
+	struct job *job = data;
+	double timeout = job->run->options->timeout;
+	double limit = job->begun + timeout + OVERDUE_AFTER;
+
+	if (__atomic_load_n(&job->answer.placed, __ATOMIC_RELAXED))
+		limit += timeout + OVERDUE_AFTER;
+	if (signals_caught() && job->asked <= 0)
+		job->asked = now();
+	return (timeout > 0 && now() > limit) || (job->asked > 0 && now() > job->asked + 2 * OVERDUE_AFTER);
+}
+
+static void run_left(const struct run *run, struct job *job, struct outcome *ret)
+{
+	bool placed = __atomic_load_n(&job->answer.placed, __ATOMIC_RELAXED);
+	struct mr_error err = MR_ERROR_INIT;
+
+	__atomic_store_n(&job->left, 1, __ATOMIC_RELAXED);
+	if (placed)
+		mr_fail(&err, MR_E_WORK_TIMEOUT, 0, "%s; it may have run, or run yet", mr_code_text(MR_E_STUCK));
+	else
+		mr_fail(&err, MR_E_STUCK, 0, "nothing ran, and nothing will");
+	ret->report = report_new(run->options->command->name, job->process.pid);
+	ret->work = placed ? WORK_BEGUN : WORK_NONE;
+	ret->status = mr_code_status(err.code);
+	if (!ret->report || report_take_error(ret->report, &err) ||
+	    json_object_set_new(ret->report, "status", json_integer(ret->status)))
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+}
+
+void run_process(const struct run *run, const struct selected *process, struct outcome *ret)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	memset(ret, 0, sizeof(*ret));
+	ret->status = mr_code_status(MR_E_MEMORY);
+	if (job)
+		*job = (struct job){ .run = run, .process = *process, .begun = now(),
+				     .outcome.report = report_new(run->options->command->name, process->pid) };
+	if (!job || !job->outcome.report) {
+		terminal_say(run->terminal, "%s", mr_code_text(MR_E_MEMORY));
+		free(job);
+		return;
+	}
+	if (!watch(job_work, job_overdue, job)) {
+		run_left(run, job, ret);
+		return;
+	}
+	*ret = job->outcome;
+	mr_answer_free(&job->answer);
+	free(job);
 }

@@ -44,8 +44,3 @@ int signals_caught(void)
 {
 	return caught;
 }
-
-volatile const int *signals_flag(void)
-{
-	return &caught;
-}

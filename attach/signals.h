@@ -7,6 +7,5 @@
 
 void signals_install(void);
 int signals_caught(void);			/* the first signal that came, 0 for none */
-volatile const int *signals_flag(void);		/* non-zero once one came: for struct mr_request */
 
 #endif

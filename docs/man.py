@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = ROOT / 'docs' / 'mr-attach.1'
 BEGIN, END = '.\\" generated from inject/errors.def: begin', '.\\" generated from inject/errors.def: end'
 STRING = r'"((?:[^"\\]|\\.)*)"'
-ROW = re.compile(r'^MR_ERROR\(\w+, %s, (\d+), %s, %s\)' % (STRING, STRING, STRING), re.M)
+ROW = re.compile(r'^MR_ERROR\(\w+, %s, (\d+), %s,\s+%s\)' % (STRING, STRING, STRING), re.M)
 ANSWER_ROW = re.compile(r'^MR_ANSWER_ERROR\(%s, (\d+), %s\)' % (STRING, STRING), re.M)
 USED = re.compile(r"(?:Failed|Refusal|Problem)\(\s*'([a-z0-9-]+)'|'code': '([a-z0-9-]+)'|\bcode = '([a-z0-9-]+)'")
 

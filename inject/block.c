@@ -133,7 +133,7 @@ int block_write(struct mr_target *target, const struct region *region, const str
 	struct layout l = layout_of(request);
 	_cleanup_free_ uint8_t *bytes = calloc(1, l.question);
 	struct request_block head;
-	char name[32];
+	char name[32] = "";	/* all of it goes over: nothing of our stack with it */
 	int r;
 
 	if (!bytes)

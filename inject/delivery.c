@@ -18,7 +18,7 @@
 
 bool delivery_cancelled(const struct delivery *d)
 {
-	return d->request->cancel && *d->request->cancel;
+	return d->request->cancelled && d->request->cancelled(d->request->data);
 }
 
 void delivery_tell(struct delivery *d, const char *text)
@@ -28,7 +28,7 @@ void delivery_tell(struct delivery *d, const char *text)
 	if (!d->request->progress || now - d->begun_ns < NS_PER_S || now - d->told_ns < NS_PER_S)
 		return;
 	d->told_ns = now;
-	d->request->progress(d->request->progress_data, text);
+	d->request->progress(d->request->data, text);
 }
 
 int delivery_read(struct delivery *d, struct mr_error *err)

@@ -37,7 +37,7 @@ int images_find(const struct mr_maps *maps, pid_t pid, struct images *ret)
 
 		if (begins(map) && !(same && map->start == last->end))
 			ret->image[ret->count++] = (struct image){
-				.memory = &ret->memory, .map = map, .start = map->start, .end = map->end,
+				.memory = &ret->memory, .of = ret, .map = map, .start = map->start, .end = map->end,
 			};
 		else if (same && map->inode)
 			last->end = map->end;
@@ -133,6 +133,8 @@ static bool offset_of(const struct image *image, uint64_t vaddr, uint64_t *ret)
 /* Fetches a stretch of the file layout from where its segments stand in the tracee. */
 static bool stretch_fetch(struct image *image, uint64_t from, uint64_t to)
 {
+	if (image->of && (image->of->fetched += to - from) > IMAGES_FETCH_MAX)
+		return false;
 	for (size_t i = 0; i < image->loads; i++) {
 		const struct image_load *l = &image->load[i];
 		uint64_t low = from > l->offset ? from : l->offset;
@@ -315,8 +317,8 @@ static bool open_now(struct image *image)
 	Elf64_Ehdr ehdr;
 	Elf64_Phdr phdr[64];
 
-	if (!headers_read(image, &ehdr, phdr) || !loads_read(image, phdr, ehdr.e_phnum) || !layout_make(image) ||
-	    !image_bytes(image, 0, PAGE))
+	if (!headers_read(image, &ehdr, phdr) || !loads_read(image, phdr, ehdr.e_phnum) ||
+	    (image->of && ++image->of->opened > IMAGES_OPEN_MAX) || !layout_make(image) || !image_bytes(image, 0, PAGE))
 		return false;
 	ehdr.e_shoff = 0;
 	ehdr.e_shnum = ehdr.e_shstrndx = 0;

@@ -18,6 +18,10 @@
 #define IMAGE_SYMBOLS_MAX (1u << 20)
 #define IMAGE_LOADS_MAX 16
 
+/* Of all images of a process together: it may map as many as the kernel grants, each of any size. */
+#define IMAGES_OPEN_MAX 4096
+#define IMAGES_FETCH_MAX (UINT64_C(512) << 20)
+
 struct image_load {
 	uint64_t vaddr, offset, size;
 	bool executable;
@@ -36,6 +40,7 @@ struct image_symbol {
 
 struct image {
 	const struct memory *memory;
+	struct images *of;		/* which keeps count; NULL: nobody does */
 	const struct mr_map *map;	/* the first one, for its path */
 	uint64_t start, end;		/* of all its mappings */
 	int state;			/* 0 not looked at yet, 1 good, -1 not an ELF image that can be used */
@@ -55,6 +60,8 @@ struct images {
 	struct image *image;
 	size_t count;
 	struct memory memory;
+	size_t opened;
+	uint64_t fetched;		/* bytes */
 };
 
 /* One image for each run of mappings of the same file, and the vdso. Opens none yet. Returns 0 or -ENOMEM. */

@@ -83,15 +83,16 @@ struct mr_request {
 	 */
 	ssize_t (*tell)(void *data, const char *question, size_t size, char *ret, size_t room);
 	void *tell_data;
-	volatile const int *cancel;	/* non-zero asks to give up (set by a signal handler); may be NULL */
+	bool (*cancelled)(void *data);	/* true asks to give up; may be NULL */
 	void (*progress)(void *data, const char *text); /* called about once a second while waiting; may be NULL */
-	void *progress_data;
+	void *data;			/* for these two */
 };
 
 /* What came back. Owned by the caller, freed with mr_answer_free(). */
 struct mr_answer {
 	char *text;		/* the answer's bytes, NUL-terminated; NULL when none came. Not trusted. */
 	size_t size;
+	bool placed;		/* the request lies in the process and may start; another thread may look at it */
 	bool started;		/* our Python code began */
 	bool ended;		/* and came to its end */
 	enum mr_delivery delivery;

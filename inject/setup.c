@@ -245,6 +245,8 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 		r = region_get(d, err);
 	while (r == 1);
 	d->sent = d->region.sent;
+	if (r == 0)
+		__atomic_store_n(&d->answer->placed, true, __ATOMIC_RELAXED);
 	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;
 }
 

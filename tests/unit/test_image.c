@@ -330,6 +330,28 @@ Test(image, ten_thousand_lies)
 	}
 }
 
+/* Any number of files may be mapped, each of any size: what is looked at is limited over all of them. */
+Test(image, not_one_more_than_that, .init = small, .fini = small_away)
+{
+	struct images many = { .opened = IMAGES_OPEN_MAX };
+
+	image.of = &many;
+	cr_expect_not(image_open(&image));
+	cr_expect_eq(symbols_find(&image, "first"), 0);
+}
+
+Test(image, not_one_byte_more_than_that, .init = small, .fini = small_away)
+{
+	struct images large = { .fetched = IMAGES_FETCH_MAX - 3 * 4096 };
+
+	image.of = &large;
+	cr_expect(image_open(&image));
+	elf_image_ask(&image);
+	large.fetched = IMAGES_FETCH_MAX;
+	memset(image.have, 0, image.size / 4096);
+	cr_expect_null(image_bytes(&image, 0, 1));
+}
+
 /* It is changed or taken away while it is looked at. */
 Test(image, it_vanishes, .init = small)
 {

@@ -279,6 +279,27 @@ Test(regions, a_request_is_all_there_and_inside)
 	cr_expect_arr_eq((const char *)(uintptr_t)region.at, payload_stub, (size_t)(payload_stub_end - payload_stub));
 }
 
+__attribute__((noinline)) static void dirty_the_stack(void)
+{
+	volatile uint8_t bytes[65536];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = 0xa5;
+}
+
+Test(regions, nothing_of_our_stack_goes_along)
+{
+	struct region region;
+
+	write_request(&region);
+	dirty_the_stack();
+	cr_assert_eq(block_write(&target, &region, &request, &err), 0);
+	for (const uint8_t *at = (const uint8_t *)block + block->name_off; at < (const uint8_t *)block + block->input_off; at++)
+		cr_expect_neq(*at, 0xa5);
+	for (size_t i = block->package_off + block->package_len; i < block->answer_off; i++)
+		cr_expect_eq(((const uint8_t *)block)[i], 0);
+}
+
 Test(regions, a_region_that_is_filled_again_keeps_its_counts)
 {
 	struct region region;

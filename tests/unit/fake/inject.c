@@ -140,10 +140,10 @@ static int wait_for(const struct mr_request *request, struct mr_error *err)
 
 	for (int i = 0; seconds && i < atoi(seconds) * 20; i++) {
 		(void)nanosleep(&step, NULL);
-		if (request->cancel && *request->cancel)
+		if (request->cancelled && request->cancelled(request->data))
 			return getenv("MR_FAKE_ENDS") ? 0 : mr_fail(err, MR_E_CANCELLED, 0, "%s", "");
 		if (i % 20 == 19 && request->progress)
-			request->progress(request->progress_data, "waiting for a safe point");
+			request->progress(request->data, "waiting for a safe point");
 	}
 	return 0;
 }
