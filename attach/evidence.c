@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -191,6 +191,12 @@ static size_t count_of(const char *question, size_t size)
 	return count;
 }
 
+/* Of this thread alone, as setfsuid(2) is; libc's would wait for all others, and one may be left behind (watch.h). */
+static int thread_groups(size_t count, const gid_t *group)
+{
+	return (int)syscall(SYS_setgroups, count, group);
+}
+
 /* Our groups, while we look with other ids than ours. */
 struct groups {
 	gid_t *group;
@@ -203,7 +209,7 @@ static void become_ourselves(struct groups *groups)
 	if (groups->other) {
 		(void)setfsuid(geteuid());
 		(void)setfsgid(getegid());
-		(void)setgroups((size_t)groups->count, groups->group);
+		(void)thread_groups((size_t)groups->count, groups->group);
 	}
 	free(groups->group);
 }
@@ -217,11 +223,13 @@ static bool become(const struct mr_facts *facts, struct groups *groups)
 	enum { FS = 3 };	/* the ids by which the kernel judges access to files: proc(5), status */
 	uid_t uid = facts->uid[FS];
 
-	if (geteuid() != 0 || uid == 0)
+	if (geteuid() != 0)
 		return geteuid() == uid;
+	if (uid == 0)	/* a root without its rights, as containers have them, sees less than we do */
+		return facts->cap_effective >> CAP_DAC_OVERRIDE & 1 && !facts->other_user_ns;
 	groups->count = getgroups(0, NULL);
 	groups->group = calloc(groups->count > 0 ? (size_t)groups->count : 1, sizeof(gid_t));
-	if (!groups->group || getgroups(groups->count, groups->group) != groups->count || setgroups(0, NULL))
+	if (!groups->group || getgroups(groups->count, groups->group) != groups->count || thread_groups(0, NULL))
 		return false;
 	groups->other = true;
 	(void)setfsgid(facts->gid[FS]);

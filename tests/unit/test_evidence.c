@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../attach/evidence.h"
@@ -24,7 +26,7 @@ static void setup(void)
 {
 	(void)snprintf(top, sizeof(top), "/tmp/mr-evidence-XXXXXX");
 	cr_assert_not_null(mkdtemp(top));
-	us = (struct mr_facts){ .pid = getpid(), .uid = { 0, 0, 0, geteuid() }, .gid = { 0, 0, 0, getegid() } };
+	us = (struct mr_facts){ .pid = getpid(), .cap_effective = UINT64_MAX, .uid = { 0, 0, 0, geteuid() }, .gid = { 0, 0, 0, getegid() } };
 }
 
 static void teardown(void)
@@ -233,4 +235,39 @@ Test(evidence, as_the_user_of_the_target)
 	cr_assert_eq(chmod(below("private"), 0755), 0);
 	cr_expect_eq(evidence_tell(&them, path, (size_t)size + 1, (char *)&ret, sizeof(ret)), (ssize_t)sizeof(ret));
 	cr_expect_geq(ret, ctime_of("private/a.py"));
+}
+
+/* A root that may not look everywhere is told nothing; another thread of ours that never answers holds up nobody. */
+static void *never_end(void *data)
+{
+	sigset_t all;
+
+	(void)data;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+	/* Signals that libc keeps for itself, too: as in a call from which nothing comes back. */
+	(void)syscall(SYS_rt_sigprocmask, SIG_BLOCK, &(uint64_t){ UINT64_MAX }, NULL, 8);
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+Test(evidence, as_a_root_without_rights, .timeout = 20)
+{
+	static const char question[] = "/etc/passwd";
+	struct mr_facts them = us;
+	int64_t ret;
+	pthread_t thread;
+
+	if (geteuid() != 0)
+		cr_skip_test("needs root");
+	them.cap_effective = 0;
+	cr_expect_eq(evidence_tell(&them, question, sizeof(question), (char *)&ret, sizeof(ret)), -1);
+	them = us;
+	them.other_user_ns = true;
+	cr_expect_eq(evidence_tell(&them, question, sizeof(question), (char *)&ret, sizeof(ret)), -1);
+	cr_assert_eq(pthread_create(&thread, NULL, never_end, NULL), 0);
+	(void)usleep(20000);
+	them.uid[3] = 65534;
+	cr_expect_eq(evidence_tell(&them, question, sizeof(question), (char *)&ret, sizeof(ret)), (ssize_t)sizeof(ret));
 }
