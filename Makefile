@@ -20,7 +20,7 @@ SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 ATTACH_SRC := $(wildcard attach/*.c)
 INJECT_SRC := $(filter-out inject/cpu_%.c,$(wildcard inject/*.c)) inject/cpu_$(CPU).c
 OBJ := $(patsubst %.c,$(B)/%.o,$(ATTACH_SRC) $(INJECT_SRC)) $(B)/payload/embed.o
-PY := payload/boot.py $(wildcard payload/module_reloader/*.py)
+PY := $(wildcard payload/*.py payload/module_reloader/*.py)
 
 all: $(B)/mr-attach
 
@@ -56,15 +56,15 @@ $(B)/payload/%.bin: $(B)/payload/%.elf
 # The Python sources as one stretch of bytes: "name size\n" and the source, for each file.
 pack = for f in $(1); do printf '%s %s\n' "$$(basename $$f .py)" "$$(wc -c < $$f)"; cat "$$f"; done > $@
 
-$(B)/payload/package.bin: $(PY) payload/trouble.py Makefile
+$(B)/payload/package.bin: $(PY) Makefile
 	@mkdir -p $(@D)
-	$(call pack,payload/trouble.py $(sort $(filter payload/module_reloader/%,$(PY))))
+	$(call pack,payload/trouble.py payload/escapes.py $(sort $(filter payload/module_reloader/%,$(PY))))
 
-$(B)/payload/trouble.bin: payload/trouble.py Makefile
+$(B)/payload/execute.bin: $(PY) Makefile
 	@mkdir -p $(@D)
-	$(call pack,payload/trouble.py)
+	$(call pack,payload/trouble.py payload/escapes.py payload/execute.py)
 
-$(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin $(B)/payload/trouble.bin payload/boot.py
+$(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin $(B)/payload/execute.bin payload/boot.py
 	$(CC) -I$(B)/payload -Ipayload -c -o $@ $<
 
 # --- tests ----------------------------------------------------------------------------------------------------------

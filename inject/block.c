@@ -16,11 +16,12 @@
 
 /*
  * The line for PyRun_SimpleString. It runs in __main__, so it binds no name there, and reaches everything through
- * __import__: the program may have names like exec and bytes of its own.
+ * __import__: the program may have names like exec and bytes of its own. An engine that stayed keeps the compiled boot code.
  */
 static const char line_format[] =
-	"(lambda b, s: (lambda v: b.exec(b.compile(b.bytes(v[%llu:%llu]), '<mr-attach>', 'exec'), "
-	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v}))(s.__dict__.pop('%s')))"
+	"(lambda b, s: (lambda v: (lambda t, c: b.exec(c[1] if c[0] == t else b.compile(t, '<mr-attach>', 'exec'), "
+	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v, 'source': t}))"
+	"(b.bytes(v[%llu:%llu]), b.getattr(s.modules.get('_mr_attach'), 'boot', (0, 0))))(s.__dict__.pop('%s')))"
 	"(__import__('builtins'), __import__('sys'))\n";
 
 struct layout {
@@ -36,7 +37,7 @@ static uint64_t length(const unsigned char *from, const unsigned char *to)
 static uint64_t package_size(const struct mr_request *request)
 {
 	return request->engine ? length(payload_package, payload_package_end) :
-				 length(payload_trouble, payload_trouble_end);
+				 length(payload_execute, payload_execute_end);
 }
 
 static struct layout layout_of(const struct mr_request *request)
@@ -146,7 +147,7 @@ int block_write(struct mr_target *target, const struct region *region, const str
 		       (unsigned long long)l.input, name);
 	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
 	memcpy(bytes + l.input, request->input, request->input_size);
-	memcpy(bytes + l.package, request->engine ? payload_package : payload_trouble, head.package_len);
+	memcpy(bytes + l.package, request->engine ? payload_package : payload_execute, head.package_len);
 	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
 	if (region->state == REGION_QUEUED)
 		return refill(target, region, bytes, l.question, err);

@@ -14,5 +14,5 @@
 	embed	payload_stage, stage.bin
 	embed	payload_boot, boot.py
 	embed	payload_package, package.bin
-	embed	payload_trouble, trouble.bin
+	embed	payload_execute, execute.bin
 	.section .note.GNU-stack,"",@progbits

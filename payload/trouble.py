@@ -158,3 +158,23 @@ def shorten(value, limit):
     if isinstance(value, dict):
         return {key: shorten(item, limit) for key, item in value.items()}
     return [shorten(item, limit) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def fitting(answer, full, room):
+    """ANSWER, FULL bytes long, with its long texts cut until it fits into ROOM, and a note that says so."""
+    note = 'answer truncated: it was %d bytes long, there is room for %d' % (full, room)
+    notes = answer['notes'][:8] + [note]
+    for limit in (room // 4, room // 16, room // 64, 256, 32):
+        data = json_text(dict(shorten(answer, limit), notes=notes)).encode('ascii')
+        if len(data) <= room:
+            return data
+    data = json_text(dict(shorten(answer, 32), modules=[], excluded_stale=[], history=None, notes=[note])).encode('ascii')
+    return data if len(data) <= room else b''
+
+
+def last_words(error):
+    """The answer when not even that could be made: ERROR is ours."""
+    answer, interrupted = blank(7 if word(INTERRUPT) else 1), word(INTERRUPT)
+    message = '%s: %s' % (type(error).__name__, error)
+    answer['error'] = dict(dict.fromkeys(ERROR_KEYS), code='interrupted' if interrupted else 'engine', message=message)
+    return answer

@@ -61,7 +61,9 @@ def forget():
 
 
 def ours():
-    return [name for name in list(sys.modules) if type(name) is str and (name + '.').startswith(PACKAGE + '.')]
+    """The names under which the engine's modules are loaded: its parts are its attributes."""
+    names = [PACKAGE] + [PACKAGE + '.' + name for name in list(getattr(sys.modules.get(PACKAGE), '__dict__', ()))]
+    return [name for name in names if name in sys.modules]
 
 
 def remove(package):
@@ -141,6 +143,7 @@ def work(request, context, parts, digest):
             remove(package)
         elif command not in LOOKING and not failed and name_is_free(package.host.posix):
             sys.modules[PUBLIC] = package
+    package.__dict__.update(context.compiled)
     answer['engine'] = package.host.VERSION
     return answer
 

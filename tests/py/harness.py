@@ -19,7 +19,8 @@ KEYS = {'status', 'python', 'executable', 'interpreter', 'gil_longest', 'modules
 START = 4096
 
 with open(os.path.join(PAYLOAD, 'boot.py'), 'rb') as stream:
-    BOOT = compile(stream.read(), '<string>', 'exec', 0, True)
+    SOURCE = stream.read()
+    BOOT = compile(SOURCE, '<string>', 'exec', 0, True)
 
 
 def packed(*files):
@@ -32,7 +33,8 @@ def packed(*files):
     return found
 
 
-TROUBLE = packed('trouble.py')
+TROUBLE = packed('trouble.py', 'escapes.py')
+EXECUTE = TROUBLE + packed('execute.py')
 PACKAGE = TROUBLE + packed(*('module_reloader/' + name for name in sorted(os.listdir(os.path.join(PAYLOAD, 'module_reloader')))
                              if name.endswith('.py')))
 
@@ -74,7 +76,7 @@ class Block:
 
     def __init__(self, content, with_package=True, room=1 << 21, mask=0, sent=None):
         data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode('utf-8')
-        sent = sent or (PACKAGE if with_package else TROUBLE)
+        sent = sent or (PACKAGE if with_package else EXECUTE)
         self.memory = bytearray(START + len(data) + len(sent) + room)
         self.memory[START:START + len(data) + len(sent)] = data + sent
         self.answer_at = START + len(data) + len(sent)
@@ -105,7 +107,7 @@ class Block:
         self.view = None
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         try:
-            exec(BOOT, {'__name__': '__mr_boot__', 'view': view})
+            exec(BOOT, {'__name__': '__mr_boot__', 'view': view, 'source': SOURCE})
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         text = bytes(self.memory[self.answer_at:self.answer_at + self.get(112)])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The engine as such: upgrades, one at a time, its own errors, what it knows of the process, what it says."""
+import builtins
 import difflib
 import os
 import subprocess
@@ -10,7 +11,7 @@ import time
 import unittest
 from unittest import mock
 
-from harness import Program, command, other_engine
+from harness import BOOT, SOURCE, Program, command, other_engine
 
 F1, F2, F3 = ('def f(): return %d\n' % number for number in (1, 2, 3))
 NEWER = other_engine('state', lambda data: data + b'\n# newer\n')
@@ -202,6 +203,35 @@ class OneAtATime(Program):
                      'STATUS = os.waitpid(CHILD, 0)[1]\n' + F2)
         self.reload()
         self.assertEqual(m.STATUS, 0)
+
+
+class Kept(Program):
+    """An engine that stays keeps what every command would have to compile."""
+
+    def test_nothing_of_ours_is_compiled_twice(self):
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        self.reload()
+        self.reload()
+        files, real = [], builtins.compile
+
+        def noted(source, filename, *args, **more):
+            files.append(filename)
+            return real(source, filename, *args, **more)
+        with mock.patch.object(builtins, 'compile', noted):
+            self.reload()
+        self.assertEqual([name for name in files if name.startswith('<mr-attach')], [])
+        source, code = sys.modules['_mr_attach'].boot
+        self.assertEqual((source, code), (SOURCE, BOOT))
+
+    def test_an_engine_of_another_version_is_not_used(self):
+        self.write(m=F1)
+        self.load('m')
+        self.write(m=F2)
+        self.reload()
+        sent = other_engine('attached', lambda data: data.replace(b"'engine'] = ", b"'engine'] = 'other ' + "))
+        self.assertRegex(command('history', sent=sent)['engine'], '^other ')
 
 
 class OurMistake(Program):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Which functions live: counted where references can be counted, found by a walk over the heap where not."""
-import sys
 import unittest
 
 from harness import Program
