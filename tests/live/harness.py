@@ -191,6 +191,7 @@ TIMED_WAITS = ('sleep', 'select_timed', 'poll_timed', 'event_timed', 'cpoll', 'c
 RUNNING = ('loop', 'sort', 'sha256')
 WAYS = OPEN_WAITS + TIMED_WAITS + RUNNING
 IN_C = ('cpoll', 'cnanosleep', 'cepoll')  # through ctypes
+FUTEX_WAITS = ('lock', 'event', 'join', 'queue', 'simplequeue', 'event_timed')
 BY_SIGNAL = ('lock', 'event', 'queue', 'simplequeue')
 
 
@@ -356,8 +357,8 @@ def label(python):
 
 def can(python, way):
     """Whether this CPython has what this way of waiting needs."""
-    if way in IN_C:
-        return not python.name.startswith('musl')  # built without ctypes
+    if way in IN_C + FUTEX_WAITS and python.name.startswith('musl'):
+        return False  # built without ctypes; and there a wait for a lock looks like one for the GIL
     return way != 'simplequeue' or python.version >= (3, 7)
 
 

@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+import warnings
 
 STDIN = 0
 report = {'rounds': 0, 'wrong': [], 'lasted': [], 'errors': []}
@@ -250,6 +251,7 @@ def way_simplequeue():
 
 
 def way_waitpid():
+    warnings.simplefilter('ignore', DeprecationWarning)  # of a fork beside threads: the child makes two system calls
     child = os.fork()
     if child == 0:
         os.read(STDIN, 1)

@@ -3,7 +3,7 @@
 import ast
 import unittest
 
-from harness import (DEFAULT, HERE_NOW, OPEN_WAITS, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
+from harness import (DEFAULT, FUTEX_WAITS, HERE_NOW, OPEN_WAITS, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
                      can, each, expand, label)
 
 WHO = ('import os, sys, threading; (os.getpid(), threading.get_ident() == threading.main_thread().ident, '
@@ -55,6 +55,13 @@ class Ways(LiveTest):
                 result = target.attach('-j', 'exec', 'import os; os.getpid()')
                 self.assertStatus(result, 0)
                 self.assertEqual(result.value, str(target.pid))
+            self.assertUnharmed(target)
+            target.stop()
+
+    @each([('%s_%s' % (label(p), way), p, way) for p in HERE_NOW if p.name.startswith('musl') for way in FUTEX_WAITS[:2]])
+    def test_no_turn(self, python, way):
+        with Target(way, python) as target:
+            self.assertStatus(target.attach('-t', '0.3', 'exec', 'import sys; sys.stderr.write("ran")'), 6)
             self.assertUnharmed(target)
             target.stop()
 
