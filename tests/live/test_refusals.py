@@ -147,7 +147,7 @@ class Refused(LiveTest):
             script.write(SUBINTERPRETERS + read(os.path.join(HERE, 'target.py')))
             script.flush()
             with Target('read', python, script=script.name) as target:
-                result = target.attach('-j', 'reload-stale')
+                result = target.attach('-j', '--force', 'reload-stale')
                 self.assertStatus(result, 5)
                 self.assertEqual(result.json['error']['code'], 'interpreters')
                 self.assertEqual(result.json['timing_us']['stops'], 0)
