@@ -167,9 +167,10 @@ def compare_statement(result, statement, namespace, runtime):
 
 
 def only_definitions(statement):
-    """Whether a compound statement holds only definitions and imports."""
+    """Whether a compound statement holds only definitions and imports, and does nothing more if it holds none."""
     kinds = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef', 'Import', 'ImportFrom', 'Pass', 'Raise')
-    return bool(trees.bodies(statement)) and all(trees.kind(one) in kinds or only_definitions(one)
+    loop = trees.kind(statement) in ('For', 'AsyncFor', 'While')
+    return not loop and bool(trees.bodies(statement)) and all(trees.kind(one) in kinds or only_definitions(one)
                                                  for body in trees.bodies(statement) for one in body)
 
 

@@ -214,6 +214,16 @@ class Staleness(Program):
         self.refused(self.attempt(), 'undecided')
         self.assertEqual(m.RATE, 0.1)
 
+    def test_a_loop_that_may_be_new_is_named(self):
+        sys.dont_write_bytecode = True
+        for loop in ('while True: pass\n', 'while True:\n    raise ValueError\n', 'for one in (): pass\n'):
+            sys.modules.pop('m', None)
+            self.write(m='one = 1\n' + F1)
+            self.load('m')
+            self.write(m='one = 1\n' + F1 + loop)
+            entry = self.entry(self.reload('m'))
+            self.assertEqual([text.partition(':')[0] for text in entry['warnings']], ['line 3'], loop)
+
     def test_two_names_for_one_file(self):
         self.write(p__init='', p__m=F1)
         sys.path.insert(0, self.path('p'))
