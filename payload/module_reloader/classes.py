@@ -3,9 +3,9 @@
 
 Only the members whose statements changed are made again: a class body that holds nothing else is compiled, in the
 place of the class in the source (so that names are mangled, and lines and qualified names are right), and run in a
-namespace filled from the live class.  Methods that use `super()` get a cell that holds the live class.  A class with
-decorators is built again as a whole, because they look at all of it, and what they made is moved with what changed.
-Changed bases, keywords, metaclass, decorators or __slots__ are refused: instances could not follow.
+namespace filled from the live class.  Methods that use `super()` get a cell that holds the live class.  Where more
+changed than members, or something looks at all of the class when it is built (decorators, a metaclass of the standard
+library), remake.py has the rules.  A metaclass of the program's own that builds classes is not asked to do it again.
 """
 from . import baseline, codes, host, journal as journals, patch, trees, units
 
@@ -14,25 +14,32 @@ OWN = ('__module__', '__qualname__', '__dict__', '__weakref__', '__classcell__',
 
 
 class Change:
-    """What is to be done to one class: run STATEMENTS of its body, remove names."""
+    """What is to be done to one class: run STATEMENTS of its body, remove names; header: its own statement changed."""
 
     def __init__(self, name, kind, path, statements, removed):
         self.name, self.kind, self.path, self.statements, self.removed = name, kind, path, statements, removed
-        self.whole = bool(path[-1].decorator_list)
         self.names = [name for one in statements for name in trees.bound(one)]
-        self.staged = {}
+        self.staged, self.header, self.whole = {}, False, bool(path and path[-1].decorator_list)
+
+
+def builds(meta):
+    """Whether a metaclass of the program's takes part in building its classes."""
+    return any('__new__' in one.__dict__ or '__init__' in one.__dict__ or '__call__' in one.__dict__ or
+               '__prepare__' in one.__dict__ for one in meta.__mro__ if one is not type and one is not object and
+               (one.__module__, one.__name__) != ('abc', 'ABCMeta'))
 
 
 def refusal(change):
-    """Why the change cannot be made, or None."""
-    if '__slots__' in change.names or '__slots__' in change.removed:
-        return '__slots__ of a class with instances cannot change'
-    meta = type(change.kind)
-    plain = meta is type or meta.__name__ == 'ABCMeta' and meta.__module__ == 'abc' or \
-        meta.__name__ == '_ProtocolMeta' and host.sys.version_info < (3, 12)
-    if plain:
-        return None
-    if any(trees.kind(one) not in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements):
+    """Why the change cannot be made, or None; sets change.whole where the class has to be built again."""
+    members, meta = host.class_dict(change.kind), type(change.kind)
+    functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements)
+    if '__slots__' in change.names or '__slots__' in change.removed or '_fields' in members and issubclass(change.kind, tuple):
+        change.whole = True
+    if meta.__module__ == 'enum':
+        change.whole = not functions or change.header or bool(change.removed)
+    elif meta.__module__ == 'typing':
+        change.whole = change.whole or change.header or members.get('_is_protocol') is not False
+    elif builds(meta) and (change.header or change.whole or not functions):
         return 'its metaclass %s builds the class from its attributes, which cannot be repeated' % meta.__name__
     return None
 
@@ -95,6 +102,29 @@ def again(plan, reinit):
         for statement in path[-1].body:
             if name in named and {name + '.' + one for one in trees.bound(statement)} & reinit:
                 run_too(plan, name, named[name], path, statement)
+
+
+def header_too(plan, name, kind, path, decorated):
+    """Have the plan take the class statement's own line too: bases, keywords, decorators; DECORATED: it had some."""
+    change = next((one for one in plan.classes if one.name == name), None)
+    if change is None:
+        change = Change(name, kind, path, [], [])
+        plan.classes.append(change)
+    change.header, change.whole = True, change.whole or decorated
+    reason = refusal(change)
+    if reason:
+        plan.refuse(name, reason)
+
+
+def headers_below(plan):
+    """Class statements in the bodies of classes that changed themselves are not run: their classes live."""
+    for change in list(plan.classes):
+        for statement in [one for one in change.statements if trees.kind(one) == 'ClassDef']:
+            kind = host.class_dict(change.kind).get(statement.name)
+            if host.is_class(kind) and kind.__qualname__ == change.name + '.' + statement.name:
+                change.statements.remove(statement)
+                change.names.remove(statement.name)
+                header_too(plan, change.name + '.' + statement.name, kind, change.path + (statement,), False)
 
 
 def run_too(plan, name, kind, path, statement):
@@ -164,10 +194,8 @@ def home(value, cell, kind):
 
 def stage(change, module, tree, code, context):
     """Run what has to be run: the new raw values of the members, in change.staged.  Runs code of the program."""
-    if not change.statements and not change.whole:
-        return None
-    if change.whole:
-        return stage_whole(change, module, tree, code, context)
+    if not change.statements:
+        return
     body = body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS)
     namespace = dict(host.class_dict(change.kind))
     for name in ('__dict__', '__weakref__', '__classcell__'):
@@ -190,32 +218,6 @@ def stage(change, module, tree, code, context):
             context.user(hook, value, change.kind, name)
 
 
-def stage_whole(change, module, tree, code, context):
-    """Build the whole class again, and take from it what changed and what its decorators made."""
-    if len(change.path) > 1:
-        raise host.Refusal('refused', 'the decorated class %s stands inside a class' % change.name)
-    body, tree.body = tree.body, [change.path[-1]]
-    try:
-        made = host.compile_quietly(tree, module.filename(), 'exec', code.co_flags & host.FUTURE_FLAGS)
-    finally:
-        tree.body = body
-    local = {}
-    context.user(host.builtin('builtins').exec, made, module.dict, local)
-    new = local.get(change.name)
-    if not host.is_class(new) or new is change.kind or type(new) is not type(change.kind):
-        raise host.Refusal('refused', 'the decorators of %s did not make a class of the same kind' % change.name)
-    kept = {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names)
-    for name, value in new.__dict__.items():
-        if name in OWN or name in kept and name in host.class_dict(change.kind):
-            continue
-        for function in baseline.inner_functions(value):
-            for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-                if variable == '__class__' and cell.cell_contents is new:
-                    cell.cell_contents = change.kind
-        change.staged[name] = value
-    return None
-
-
 def commit(change, plan, journal):
     """Move the staged members onto the class; (changed, added) names."""
     changed, added, module = [], [], plan.module
@@ -230,7 +232,7 @@ def commit(change, plan, journal):
         if not kept and journal.set('class', change.kind, name, value):
             host.part('trampolines').succeed_member(plan, old, value, journal)
             kept = True
-        if kept and (name in change.names or not name.startswith('__')):
+        if kept and (name in change.names or not name.startswith('_')):
             changed.append(full)
     for name in change.removed:
         if name in host.class_dict(change.kind):

@@ -20,6 +20,10 @@ def foresee(plan):
         plan.gone.extend(change.name + '.' + name for name in change.removed if name in members)
         for statement in change.statements:
             show(plan.executed, statement, members, data)
+        if change.header:
+            plan.changed.append(change.name)
+        if change.header or change.whole:
+            show(plan.executed, change.path[-1], {change.path[-1].name: change}, data)
     plan.gone.extend(name for name in plan.removed if name in there)
     plan.replaced.extend(replaced(plan))
     plan.changed.extend(one.path for one in plan.patches if one.changed)

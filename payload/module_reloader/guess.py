@@ -273,7 +273,10 @@ def compare_class(result, kind, path, paths, functions, scope):
     bases = [scope.get(base.id, base) for base in statement.bases if trees.kind(base) == 'Name' and base.id in scope]
     if len(bases) == len(statement.bases) and not statement.decorator_list and \
             tuple(bases or (object,)) != kind.__bases__ and all(map(host.is_class, bases)):
-        result.refused.append({'name': name, 'reason': 'the bases of the class changed: its instances could not follow'})
+        if len(path) > 1:
+            result.refused.append({'name': name, 'reason': 'the bases of a class in a class changed'})
+        else:
+            result.statements.append(path[0])
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
         found.update(names)

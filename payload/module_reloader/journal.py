@@ -5,13 +5,17 @@ set() only says what is to be.  commit() makes all that was said true in one cal
 place to let another thread run, or a signal handler, a pending call or a finalizer of the program: what is replaced is
 held here, and the collector is off.  No other code sees one change without the others, and a failure leaves none.
 
-A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  Steps are put back as they were made,
+A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  The kinds are item (of a dictionary),
+class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that holds
+it), cache (an item of a dictionary: whether it is empty), and function: an attribute.  Steps are put back as they were made,
 all at once, and each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there,
 a place whose value is no longer the one that we put is the program's, and is left alone.
 """
 from . import host
 
+BASES = type.__dict__['__bases__']           # read past whatever a metaclass does about attributes
 ABSENT = host.sys.intern('<absent>')         # compared by identity; interned, so that it is every engine's
+RARE = ('bases', 'instances', 'cache')
 KIND_OF_CODE = 0x20 | 0x80 | 0x200           # generator, coroutine, asynchronous generator
 
 
@@ -20,6 +24,12 @@ def read(kind, owner, name):
         return owner.get(name, ABSENT)
     if kind == 'class':
         return host.class_dict(owner).get(name, ABSENT)
+    if kind == 'bases':
+        return BASES.__get__(owner)
+    if kind == 'instances':
+        return owner[0]
+    if kind == 'cache':
+        return owner.get(name) is None
     return getattr(owner, name)
 
 
@@ -32,7 +42,9 @@ def calls(changes):
         for (_, its, away), rows in groups:
             if kind == its and (value is ABSENT) == away:
                 rows.append((owner, name) if away else (owner, name, value))
-    return [map(function, *zip(*rows)) for (function, _, _), rows in groups if rows]
+    rare = [one for one in changes if one[0] in RARE]
+    return [map(function, *zip(*rows)) for (function, _, _), rows in groups if rows] + \
+        (host.part('population').calls(rare) if rare else [])
 
 
 def unwarned(changes):
@@ -113,6 +125,10 @@ class Journal:
     def note(self, kind, owner, name, old, new):
         """A change that code of the program made while we ran it."""
         self.steps.append([kind, owner, name, old, new])
+
+    def forget(self, owner, name):
+        """Empty a cache of the program in a dictionary, now and again when this is taken back."""
+        self.waiting['cache', id(owner), name] = ['cache', owner, name, True, False]
 
     def roll_back(self):
         """Put everything back; the names of what could not be."""

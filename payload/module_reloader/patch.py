@@ -21,6 +21,7 @@ class Target:
             if not codes.is_class_body(node.code):
                 self.by_path.setdefault(node.path, []).append(node)
         self.new_codes = {id(node.code): node for node in new_root.walk()}
+        self.new_root = new_root
 
     def find(self, function):
         """(new code, why there is none, path) for FUNCTION."""
@@ -44,7 +45,10 @@ class Target:
 
     def find_exact(self, code):
         nodes = self.by_code.get((self.signatures.of(code), code.co_firstlineno))
-        if not nodes:
+        if not nodes:                        # of an attempt that failed, and is garbage, or of an earlier version
+            mine = self.signatures.of(code)
+            if any(self.signatures.of(node.code) == mine for node in self.new_root.walk()):
+                return None, None, code.co_name
             return None, 'it runs code of an earlier version', code.co_name
         partners = {id(node.partner.code): node.partner for node in nodes if node.partner is not None}
         wanted = {self.signatures.of(node.code) for node in partners.values()}

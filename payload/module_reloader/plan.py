@@ -21,7 +21,7 @@ class Plan:
         self.statements, self.classes, self.removed, self.old_classes = [], [], [], set()
         self.refused, self.undecided, self.warnings = [], [], []
         self.target = None
-        self.new_names = set()
+        self.new_names, self.decorated = set(), ()
         # what is found while it is done
         self.patches, self.stuck, self.functions, self.suspended, self.forwards = [], [], [], [], None
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
@@ -112,6 +112,7 @@ def compare(plan, old_root, new_root, signatures):
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
+    plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
     plan.classes, refused = classes.changes(plan.module, old_root, new_root, examined.tree, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
@@ -220,6 +221,8 @@ def everything(plan):
 
 def choose(plan, keep, reinit):
     """Sort out what must not run, and what stands for a refusal."""
+    if plan.classes:
+        host.part('classes').headers_below(plan)
     if not plan.statements:
         return
     trees = host.part('trees')
@@ -233,8 +236,8 @@ def choose(plan, keep, reinit):
             plan.warnings.append('line %d was not run: --keep %s' % (statement.lineno, ', '.join(sorted(names & keep))))
         elif trees.kind(statement) == 'ClassDef' and statement.name in plan.old_classes and not names & reinit and \
                 host.is_class(plan.module.dict.get(statement.name)):
-            plan.refuse(statement.name, 'the bases, keywords or decorators of the class changed: its instances could not '
-                        'follow; --reinit %s makes a new class and leaves them on the old one' % statement.name)
+            host.part('classes').header_too(plan, statement.name, plan.module.dict[statement.name], (statement,),
+                                            statement.name in plan.decorated)
         else:
             chosen.append(statement)
     plan.statements = host.part('shadow').arrange(plan, chosen) if chosen else chosen

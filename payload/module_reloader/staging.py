@@ -22,7 +22,7 @@ def can_wait(plan, one, work):
     judge = Judge(plan, work)
     if hasattr(one, 'staged'):
         judge.inner = True
-        return not one.whole and all(map(judge.statement, one.statements))
+        return not one.whole and not one.header and all(map(judge.statement, one.statements))
     return judge.statement(one)
 
 

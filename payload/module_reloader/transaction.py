@@ -179,21 +179,31 @@ class Transaction:
             self.journal.set('item', plan.module.dict, name, old)
         elif type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
             self.journal.set('item', plan.module.dict, name, host.part('trampolines').succeed(plan, name, old, new, self.journal))
-        elif host.is_class(old) and host.is_class(new) and old is not new and type(statement).__name__ not in ('Import', 'ImportFrom'):
-            plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
+        elif host.is_class(old) and host.is_class(new) and old is not new and \
+                type(statement).__name__ not in ('Import', 'ImportFrom'):
+            host.part('remake').settle(self, plan, name, old, new, statement)
 
     def change(self, plan, change):
         """Make the members of a class that changed, then move them onto it."""
         self.context.sources[plan.module.filename()] = plan.examined.data
         for statement in change.statements:
             forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined.data)
+        if change.header or change.whole:
+            forecast.show(plan.ran, change.path[-1], {change.path[-1].name: self}, plan.examined.data)
+            host.part('remake').run(self, plan, change)
+            return
         classes = host.part('classes')
         self.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, self.context)
-        changed, added = classes.commit(change, plan, self.journal)
-        plan.changed.extend(changed)
-        plan.added.extend(added)
-        there = dict(host.class_dict(change.kind), **change.staged)
-        forecast.corrected(plan, forecast.members_of(change), there, change.name + '.')
+        self.members(plan, change)
+
+    def members(self, plan, change):
+        """Move the members that were made onto the class."""
+        changed, added = host.part('classes').commit(change, plan, self.journal)
+        if change.path:
+            plan.changed.extend(changed)
+            plan.added.extend(added)
+            there = dict(host.class_dict(change.kind), **change.staged)
+            forecast.corrected(plan, forecast.members_of(change), there, change.name + '.')
 
     def finish(self, plan):
         """What follows from the new code, and the check that nothing that can be reached runs the old one."""

@@ -226,6 +226,16 @@ def drop_noise(units):
     return [unit for unit in units if unit.tokens]
 
 
+def has_decorators(unit):
+    """Whether a unit that makes a class loads anything before it begins to."""
+    for one in unit.tokens:
+        if one[0] == 'LOAD_BUILD_CLASS':
+            return False
+        if one[0].startswith('LOAD_'):
+            return True
+    return False
+
+
 def tokens_of(code, signatures):
     units = units_of(code, signatures)
     return None if units is None else [one for unit in units for one in unit.tokens]

@@ -22,11 +22,7 @@ NEW = sys.version_info
 
 # What this stage does not do yet, and what it does instead: never a silent wrong answer.
 LATER = {
-    'base_added': 'refused', 'base_swapped': 'refused', 'slots_added': 'refused',
-    'enum_member_added': 'refused: its metaclass builds it',
-    'namedtuple_field': 'kept_old names N: the name is rebound to a new class, instances stay with the old one',
     'derived_const': 'listed under derived, not run again',
-    'type_alias_protocol': 'refused from 3.12 on',
 }
 
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The rare kinds of changes: bases of classes, the class of instances, caches in dictionaries.
+
+The instances of a class are found in one walk over the heap.  CPython moves them to another class where both lay out
+their instances in the same way.  An instance that the collector does not track cannot be found: up to 3.7 those of
+classes with empty __slots__.  Whether CPython allows a change is tried, and taken back in the same call of C code.
+"""
+from . import host, journal
+
+CLASS = object.__dict__['__class__']
+TRACKED = 1 << 14                            # the type flag for instances that the collector knows
+
+
+def instances(kind):
+    """The instances of the class KIND itself; frozen ones are thawed for the walk."""
+    gc = host.gc
+    frozen = gc.get_freeze_count() if hasattr(gc, 'get_freeze_count') else 0
+    if frozen:
+        gc.unfreeze()
+    found = [one for one in gc.get_objects() if type(one) is kind]
+    if frozen:
+        gc.freeze()
+    return found
+
+
+def is_tracked(kind):
+    return type.__dict__['__flags__'].__get__(kind) & TRACKED
+
+
+def calls(changes):
+    """What makes CHANGES of these kinds: see journal.calls()."""
+    found = []
+    for kind, owner, name, value in changes:
+        if kind == 'bases':
+            found.append(map(journal.BASES.__set__, (owner,), (value,)))
+        elif kind == 'cache':
+            found.append(map(dict.__setitem__, (owner,), (name,), (None,)))
+        else:
+            there = instances(owner[0])
+            found.append(map(CLASS.__set__, there, [value] * len(there)))
+            found.append(map(list.__setitem__, (owner,), (0,), (value,)))
+    return found
+
+
+def possible(descriptor, owner, value):
+    """Whether CPython lets the DESCRIPTOR of OWNER, bases or class, have this VALUE."""
+    try:
+        any(map(descriptor.__set__, (owner, owner), (value, descriptor.__get__(owner))))
+    except TypeError:
+        return False
+    return True

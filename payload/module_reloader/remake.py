@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Classes whose header, layout or making changed: bases, keywords, decorators, metaclass, __slots__, named tuples.
+
+Whenever CPython lets it, the class that lives is kept, and with it every reference, instance and subclass:
+
+- other bases are assigned to __bases__; if they bring another __init_subclass__, or there are keywords, it is called,
+  as for a new class;
+- a class that decorators, a metaclass of the standard library or collections.namedtuple builds is built again beside
+  the live one, which takes over all that was built: the members of statements that did not change excepted.
+
+Where CPython refuses (a plain class gets a base, __slots__ change, another metaclass), a new class takes the place of
+the old one: names lead to it, subclasses are put on it, and instances are moved, if all of them can be.  What the
+program set on the old class goes over.  The report names what stays with the old class.
+"""
+from . import baseline, classes, host, journal as journals, population, trees
+
+ABC = ('_abc_impl', '_abc_registry', '_abc_cache', '_abc_negative_cache', '_abc_negative_cache_version')
+SIZES = ('__basicsize__', '__itemsize__', '__dictoffset__', '__weakrefoffset__')
+DESCRIPTORS = (host.FunctionType, staticmethod, classmethod, property)
+
+
+def member_names(kind):
+    """The names of the slots of a class."""
+    return sorted(name for name, value in host.class_dict(kind).items() if type(value) is type(host.FunctionType.__globals__))
+
+
+def layout(kind):
+    return member_names(kind), [type.__dict__[name].__get__(kind) for name in SIZES]
+
+
+def is_enum(kind):
+    return any(one.__module__ == 'enum' and one.__name__ in ('EnumMeta', 'EnumType') for one in type(kind).__mro__)
+
+
+def is_named_tuple(kind):
+    return issubclass(kind, tuple) and '_fields' in host.class_dict(kind)
+
+
+def run(work, plan, change):
+    """Carry out a change of a class that is more than one of members."""
+    if is_enum(change.kind):
+        new = work.watched(plan, fresh, change, plan, work.context)
+        return host.part('enums').merge(work, plan, change, new)
+    if not change.whole:
+        bases, keywords = work.watched(plan, header, change, plan, work.context)
+        work.watched(plan, classes.stage, change, plan.module, plan.examined.tree, plan.examined.code, work.context)
+        if type(change.kind) is wanted_meta(change, bases, keywords) and set_bases(change.kind, bases, work.journal):
+            work.members(plan, change)
+            return announce(work, plan, change, keywords)
+    new = work.watched(plan, fresh, change, plan, work.context)
+    if not host.is_class(new):
+        raise host.Refusal('refused', 'the decorators of %s do not make a class' % change.name)
+    take_over(work, plan, change, new, {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names))
+
+
+def settle(work, plan, name, old, new, statement):
+    """A statement that is not a class statement of the module's own made the class NEW where OLD stood."""
+    mine = old.__module__ == new.__module__ == plan.module.dict.get('__name__') and \
+        old.__qualname__ == new.__qualname__ == name
+    if not mine or trees.kind(statement) == 'Assign' and trees.kind(statement.value) != 'Call':
+        plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
+        return
+    change = classes.Change(name, old, (), [], [])
+    if is_enum(old):
+        host.part('enums').merge(work, plan, change, new)
+    elif not take_over(work, plan, change, new, set()):
+        return
+    work.journal.set('item', plan.module.dict, name, old)
+
+
+def alone(change, plan, statement):
+    """The code of a body that holds one statement, in the place of the class in the source."""
+    tree, flags = plan.examined.tree, plan.examined.code.co_flags & host.FUTURE_FLAGS
+    if len(change.path) > 1:
+        outer = classes.Change(change.name.rpartition('.')[0], None, change.path[:-1], [statement], [])
+        return classes.body_code(outer, tree, plan.module.filename(), flags)
+    body, tree.body = tree.body, [statement]
+    try:
+        return host.compile_quietly(tree, plan.module.filename(), 'exec', flags)
+    finally:
+        tree.body = body
+
+
+def fresh(change, plan, context):
+    """Run the class statement, without binding the name: what it makes."""
+    namespace = {}
+    context.user(host.builtin('builtins').exec, alone(change, plan, change.path[-1]), plan.module.dict, namespace)
+    return namespace.get(change.path[-1].name)
+
+
+def header(change, plan, context):
+    """Evaluate the bases and keywords of the class statement: (bases, keywords)."""
+    statement, found = change.path[-1], []
+    builtins = dict(host.builtin('builtins').__dict__, __build_class__=lambda body, name, *bases, **keywords:
+                    found.append((bases, keywords)))
+    decorators, statement.decorator_list = statement.decorator_list, []
+    try:
+        code = alone(change, plan, statement)
+    finally:
+        statement.decorator_list = decorators
+    context.user(host.builtin('builtins').exec, code, dict(plan.module.dict, __builtins__=builtins), {})
+    bases, keywords = found[0]
+    resolved = []
+    for base in bases:
+        entries = None if host.is_class(base) else getattr(base, '__mro_entries__', None)
+        resolved.extend([base] if entries is None else context.user(entries, bases))
+    if tuple(resolved) != bases:
+        change.staged['__orig_bases__'] = bases
+    return tuple(resolved) or (object,), keywords
+
+
+def wanted_meta(change, bases, keywords):
+    """The metaclass that the class would have now, as type.__new__ works it out."""
+    found = keywords.pop('metaclass', type)
+    for base in bases:
+        if host.is_class(found) and issubclass(type(base), found):
+            found = type(base)
+    return found
+
+
+def set_bases(kind, bases, journal):
+    """Whether the class can have these bases, and will."""
+    if len(bases) == len(kind.__bases__) and all(one is other for one, other in zip(bases, kind.__bases__)):
+        return True
+    if not population.possible(journals.BASES, kind, bases):
+        return False
+    journal.set('bases', kind, '__bases__', bases)
+    return True
+
+
+def announce(work, plan, change, keywords):
+    """Call the __init_subclass__ that the class inherits, if it may have something to do."""
+    work.journal.commit()
+    hooks = [one for one in change.kind.__mro__[1:] if '__init_subclass__' in host.class_dict(one)]
+    if len(hooks) == 1 and not keywords:     # that of object
+        return
+    before = dict(host.class_dict(change.kind))
+    try:
+        work.watched(plan, work.context.user, lambda: super(change.kind, change.kind).__init_subclass__(**keywords))
+    finally:
+        now = host.class_dict(change.kind)
+        for name in set(before) | set(now):
+            old, new = before.get(name, journals.ABSENT), now.get(name, journals.ABSENT)
+            if old is not new:
+                work.journal.note('class', change.kind, name, old, new)
+
+
+def take_over(work, plan, change, new, kept):
+    """Let the live class become what NEW is, else let NEW take its place; whether the live class stays.
+
+    KEPT are the names whose statements did not change."""
+    old = change.kind
+    if is_named_tuple(old) and is_named_tuple(new):
+        kept = set()
+    if type(new) is type(old) and layout(new) == layout(old) and set_bases(old, new.__bases__, work.journal):
+        adopt(change, new, kept)
+        work.members(plan, change)
+        return True
+    replace(work, plan, change, new, kept)
+    return False
+
+
+def adopt(change, new, kept):
+    """Stage what NEW has for the live class, and what it lacks and had to do with how the class was built."""
+    members, change.staged, typing = host.class_dict(change.kind), {}, type(new).__module__ == 'typing'
+    for name, value in host.class_dict(new).items():
+        if name not in classes.OWN + ABC and not (name in kept and name in members):
+            change.staged[name] = classes.home(value, own_cell(value, new), change.kind)
+    for name in members:
+        made = name[:2] == '__' == name[-2:] or typing and name[0] == '_' or \
+            is_named_tuple(new) and name in members.get('_fields', ())
+        if made and name not in host.class_dict(new) and name not in classes.OWN + ABC and name not in change.removed:
+            change.removed.append(name)
+
+
+def own_cell(value, kind):
+    """The cell for super() in the functions of VALUE that holds the class KIND, or None."""
+    for function in baseline.inner_functions(value):
+        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            if variable == '__class__' and cell.cell_contents is kind:
+                return cell
+    return None
+
+
+def replace(work, plan, change, new, kept):
+    """Put NEW, which is complete but for what the program did to the old class, in the place of the old class."""
+    old, journal = change.kind, work.journal
+    carry_state(old, new, kept, change.removed)
+    there = population.instances(old)
+    owner, name = place_of(change, plan)
+    journal.set('class' if host.is_class(owner) else 'item', owner, name, new)
+    moved = not there or population.possible(population.CLASS, there[0], new)
+    if moved:
+        journal.set('instances', [old], change.name, new)
+        for member, value in list(host.class_dict(old).items()):
+            if member in host.class_dict(new):
+                host.part('trampolines').succeed_member(plan, value, host.class_dict(new)[member], journal)
+    stay = [one for one in type.__subclasses__(old) if not put_on(one, old, new, journal)]
+    tell(plan, change, 0 if moved else len(there), stay)
+
+
+def carry_state(old, new, kept, removed):
+    """Give NEW what the program did to the old class: values set at run time, and registered subclasses."""
+    fixed = set(classes.OWN + ABC).union(member_names(old), member_names(new))
+    for name, value in list(host.class_dict(old).items()):
+        function = any(True for _ in baseline.inner_functions(value)) or type(value) in DESCRIPTORS
+        mine = name in kept if name in host.class_dict(new) else name not in removed and name[:2] != '__'
+        if mine and not function and name not in fixed:
+            type.__setattr__(new, name, value)
+    if '_abc_impl' in host.class_dict(old) and '_abc_impl' in host.class_dict(new):
+        abc = host.builtin('_abc')
+        for one in abc._get_dump(old)[0]:
+            if one() is not None:
+                abc._abc_register(new, one())
+    elif '_abc_registry' in host.class_dict(old) and '_abc_registry' in host.class_dict(new):
+        for one in old._abc_registry:
+            new._abc_registry.add(one)
+
+
+def place_of(change, plan):
+    """(module dictionary or outer class, name) where the class stands."""
+    outer, _, name = change.name.rpartition('.')
+    return (dict(baseline.classes_of(plan.module))[outer] if outer else plan.module.dict), name
+
+
+def put_on(kind, old, new, journal):
+    """Whether the subclass KIND of the old class could be made one of NEW."""
+    return set_bases(kind, tuple(new if one is old else one for one in kind.__bases__), journal)
+
+
+def tell(plan, change, left, stay):
+    """Say what stays with the old class."""
+    plan.changed.append(change.name)
+    said = 'a new class took its place, because CPython does not let the live one change like this; what holds the old ' \
+        'class itself still does'
+    plan.kept_old.append({'name': change.name, 'reason': said})
+    if not population.is_tracked(change.kind):
+        plan.kept_old.append({'name': change.name, 'reason': 'its instances have no room for marks of the collector and '
+                              'cannot be found: those that there are keep the old class'})
+    if left:
+        plan.kept_old.append({'name': change.name, 'reason': '%d instances keep the old class: their layout cannot follow'
+                              % left})
+    for one in stay:
+        plan.kept_old.append({'name': '%s.%s' % (one.__module__, one.__qualname__), 'reason': 'it still derives from the '
+                              'old %s: its layout cannot follow' % change.name})

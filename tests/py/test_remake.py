@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: MIT
+"""Classes whose bases, keywords, decorators, metaclass, slots, fields or enum members change: what stays, what follows, and
+that all of it is put back when another module fails, and undone."""
+import enum
+import gc
+import pickle
+import sys
+import unittest
+
+from harness import Program, command
+
+NEW = sys.version_info
+AB = 'class A:\n    def a(self): return "A"\nclass B:\n    def a(self): return "B"\n    def b(self): return "b"\n'
+
+
+def keeps_class():
+    """Whether this CPython lets a class that derives from object alone get another base: 3.15 does."""
+    class Base:
+        pass
+
+    class Kind:
+        pass
+    try:
+        Kind.__bases__ = (Base,)
+    except TypeError:
+        return False
+    return True
+
+
+def picture(*classes):
+    """What classes are, as far as a reload may change it."""
+    return [({k: v for k, v in vars(one).items() if k != '__annotations__' or v}, one.__bases__, type(one)) for one in classes]
+
+
+def attributes(objects):
+    """Those of OBJECTS, without what the library has cached in them."""
+    return [{k: v for k, v in getattr(one, '__dict__', {}).items() if k != '_inverted_' or v} for one in objects]
+
+
+class Remade(Program):
+    def start(self, text, **more):
+        self.write(m=text, **more)
+        return self.load('m')
+
+    def edit(self, text):
+        self.write(m=text)
+        entry = self.entry(self.reload())
+        self.assertEqual([one['name'] for one in command('stale')['modules']], [])
+        return entry
+
+    def three_ways(self, before, after, hold, check, **more):
+        """Fail in a later module and look; reload and check; undo and look."""
+        m = self.start(before, z='import m\nX = 1\n', **more)
+        self.load('z')
+        held = hold(m)
+        classes = [one for one in list(vars(m).values()) + [one for one in held] if isinstance(one, type)]
+        names, was = dict(vars(m)), picture(*classes)
+        kinds = [type(one) for one in held]
+        dicts = attributes(held)
+
+        def as_before():
+            self.assertEqual(picture(*classes), was)
+            self.assertEqual([type(one) for one in held], kinds)
+            self.assertEqual(attributes(held), dicts)
+            self.assertEqual({k: v for k, v in vars(m).items() if k != '__builtins__'},
+                             {k: v for k, v in names.items() if k != '__builtins__'})
+        self.write(m=after, z='import m\nX = 2\nraise ValueError\n')
+        self.refused(self.attempt(), 'exception')
+        as_before()
+        self.write(z='import m\nX = 1\n')
+        entry = self.entry(self.reload())
+        self.assertEqual([one['name'] for one in command('stale')['modules']], [])
+        check(m, held, entry)
+        self.assertEqual(command('undo')['status'], 0)
+        as_before()
+        self.write(m=before)
+        self.assertEqual([one['name'] for one in command('stale')['modules']], [])
+
+
+class Bases(Remade):
+    def test_swapped(self):
+        def check(m, held, entry):
+            k, kind, bound = held
+            self.assertEqual((k.a(), bound(), m.K is kind, m.K.__bases__, entry['kept_old']), ('B', 'B', True, (m.B,), []))
+            self.assertEqual(entry['changed'], ['K'])
+        self.three_ways(AB + 'class K(A):\n    def c(self): return self.a()\n', AB + 'class K(B):\n    def c(self): return self.a()\n',
+                        lambda m: (m.K(), m.K, m.K().c), check)
+
+    def test_swapped_with_members(self):
+        def check(m, held, entry):
+            self.assertEqual((held[0].n(), held[0].a(), m.K.x), ('b', 'B!', 2))
+        self.three_ways(AB + 'class K(A):\n    x = 1\n', AB + 'class K(B):\n    x = 2\n    def n(self): return self.b()\n'
+                        '    def a(self): return super().a() + "!"\n', lambda m: (m.K(),), check)
+
+    def test_added_and_removed(self):
+        plain = AB + 'class K:\n    x = 1\n    def m(self): return %s\nclass S(K):\n    def m(self): return super().m()\n'
+        based = plain.replace('class K:', 'class K(B):')
+
+        def check(m, held, entry):
+            k, s, bound = held
+            self.assertEqual((k.b(), s.b(), k.m(), s.m(), bound(), m.S().m()), ('b', 'b', 'B', 'B', 'B', 'B'))
+            self.assertTrue(isinstance(k, m.K) and isinstance(s, m.K) and isinstance(bound.__self__, m.B))
+            self.assertEqual([one['name'] for one in entry['kept_old']], [] if keeps_class() else ['K'])
+        self.three_ways(plain % '1', based % 'super().a()', lambda m: (m.K(), m.S(), m.K().m), check)
+        m = sys.modules['m']
+        k = m.K()
+        self.edit(based % '2')
+        self.assertEqual(k.b(), 'b')
+        self.edit(plain % '3')
+        self.assertEqual((k.m(), hasattr(k, 'b'), type(k) is m.K, m.K.__bases__), (3, False, True, (object,)))
+
+    def test_state_of_the_class_goes_over(self):
+        m = self.start('import abc\nclass B: pass\nclass K(abc.ABC):\n    n = 0\n    r = []\n')
+        m.K.n, m.K.extra = 5, 6
+        m.K.r.append(1)
+        m.K.register(int)
+        self.edit('import abc\nclass B: pass\nclass K(B, abc.ABC):\n    n = 0\n    r = []\n')
+        self.assertEqual((m.K.n, m.K.r, m.K.extra, isinstance(1, m.K)), (5, [1], 6, True))
+        plain = 'class B: pass\nclass K%s:\n    n = 0\n'
+        del sys.modules['m']
+        m = self.start(plain % '')
+        m.K.n, m.K.extra = 5, 6
+        self.edit(plain % '(B)')
+        self.assertEqual((m.K.n, m.K.extra, m.K.__bases__), (5, 6, (m.B,)))
+
+    def test_importers_and_pickles_follow(self):
+        self.write(n='from m import K\ndef make(): return K()\n')
+        m = self.start(AB + 'class K: pass\n')
+        n, k = self.load('n'), m.K()
+        entry = self.edit(AB + 'class K(B): pass\n')
+        self.assertEqual((n.K is m.K, isinstance(n.make(), m.B), entry['rebound']),
+                         (True, True, [] if keeps_class() else ['n.K']))
+        self.assertIs(type(pickle.loads(pickle.dumps(k))), m.K)
+
+    def test_nested(self):
+        text = AB + 'class O:\n    x = 1\n    class K%s:\n        def c(self): return 1\n'
+        m = self.start(text % '(A)')
+        k, m.O.x = m.O.K(), 5
+        self.edit(text % '(B)')
+        self.assertEqual((k.b(), type(k) is m.O.K, m.O.x), ('b', True, 5))
+        self.edit(text % '')
+        self.assertEqual((hasattr(k, 'b'), type(k) is m.O.K, m.O.K.__qualname__, k.c()), (False, True, 'O.K', 1))
+
+    def test_new_base_in_the_same_edit(self):
+        m = self.start('class A: pass\nclass K(A): pass\n')
+        k = m.K()
+        self.edit('class A: pass\nclass N:\n    def n(self): return 1\nclass K(N): pass\n')
+        self.assertEqual(k.n(), 1)
+
+    def test_what_a_new_class_hears(self):
+        text = 'R = []\nclass A: pass\nclass P:\n    def __init_subclass__(cls, **more):\n        R.append((cls, more))\n' \
+               '        cls.mark = len(R)\nclass K(%s): pass\n'
+        m = self.start(text % 'A')
+        self.edit(text % 'P')
+        self.assertEqual((m.R, m.K.mark), ([(m.K, {})], 1))
+        self.edit(text % 'P, flag=2')
+        self.assertEqual((m.R[1:], m.K.mark), ([(m.K, {'flag': 2})], 2))
+        command('undo')
+        self.assertEqual(m.K.mark, 1)
+
+    def test_generic(self):
+        if NEW < (3, 7):
+            self.skipTest('typing has a metaclass')
+        text = 'import typing\nT = typing.TypeVar("T")\nclass A: pass\nclass K(A%s): pass\n'
+        m = self.start(text % '')
+        k = m.K()
+        self.edit(text % ', typing.Generic[T]')
+        self.assertIs(m.K[int].__origin__, m.K)
+        self.assertIsInstance(k, m.K)
+
+    def test_metaclass(self):
+        text = 'class M(type):\n    def x(cls): return 1\nclass A:\n    def a(self): return "a"\nclass K(A%s): pass\n'
+        m = self.start(text % '')
+        k = m.K()
+        self.edit(text % ', metaclass=M')
+        self.assertEqual((m.K.x(), type(k) is m.K, k.a()), (1, True, 'a'))
+
+    def test_bases_that_contradict(self):
+        m = self.start(AB + 'class K(A): pass\n')
+        self.write(m=AB + 'class K(object, A): pass\n')
+        self.refused(self.attempt(), 'exception')
+        self.assertEqual(m.K.__bases__, (m.A,))
+
+    def test_frozen_instances(self):
+        if not hasattr(gc, 'freeze'):
+            self.skipTest('no gc.freeze')
+        m = self.start(AB + 'class K: pass\n')
+        k = m.K()
+        gc.freeze()
+        try:
+            self.edit(AB + 'class K(B): pass\n')
+            self.assertTrue(gc.get_freeze_count())
+        finally:
+            gc.unfreeze()
+        self.assertEqual(k.b(), 'b')
+
+
+class Layouts(Remade):
+    TEXT = 'class K:\n    __slots__ = (%s)\n    def o(self): return %d\nclass S(K): pass\n'
+
+    def test_slots(self):
+        def check(m, held, entry):
+            new = m.K()
+            new.b = 1
+            self.assertEqual((held[0].o(), held[1](), new.o(), type(held[0]) is m.K), (2, 2, 2, False))
+            said = [one['reason'] for one in entry['kept_old']]
+            self.assertTrue(any('instances keep the old class' in one for one in said), said)
+            self.assertIn('m.S', [one['name'] for one in entry['kept_old']])
+        self.three_ways(self.TEXT % ('"a",', 1), self.TEXT % ('"a", "b"', 2), lambda m: (m.K(), m.K().o), check)
+
+    def test_slots_without_instances(self):
+        m = self.start('class K:\n    __slots__ = ("a",)\n')
+        entry = self.edit('class K:\n    __slots__ = ("b",)\n')
+        self.assertEqual((m.K.__slots__, hasattr(m.K, 'a'), [one['name'] for one in entry['kept_old']]), (('b',), False, ['K']))
+
+    def test_slots_gone_and_come(self):
+        m = self.start('class K:\n    x = 1\n')
+        k = m.K()
+        self.edit('class K:\n    __slots__ = ()\n    x = 1\n')
+        self.assertFalse(hasattr(m.K(), '__dict__'))
+        self.edit('class K:\n    x = 2\n')
+        self.assertEqual((m.K.x, k.x), (2, 1))
+
+    def test_invisible_instances(self):
+        m = self.start(AB + 'class K:\n    __slots__ = ()\n    def k(self): return 1\n')
+        k = m.K()
+        entry = self.edit(AB + 'class K(A):\n    __slots__ = ()\n    def k(self): return 2\n')
+        said = any('cannot be found' in one['reason'] for one in entry['kept_old'])
+        self.assertEqual(k.k(), 2)
+        self.assertTrue(said or any('instances keep' in one['reason'] for one in entry['kept_old']) or isinstance(k, m.K))
+
+    def test_a_class_is_not_made_by_its_decorators(self):
+        m = self.start('def d(c): return c\nclass K: pass\n')
+        self.write(m='def d(c): return 7\n@d\nclass K: pass\n')
+        self.refused(self.attempt(), 'refused')
+        self.assertIs(type(m.K), type)
+
+
+class Built(Remade):
+    """Classes that decorators, metaclasses of the standard library and namedtuple() build."""
+
+    def test_decorator_added_and_removed(self):
+        text = 'import functools\n%sclass K:\n    n = 0\n    def __init__(self, v): self.v = v\n' \
+               '    def __eq__(self, o): return self.v == o.v\n    def __lt__(self, o): return self.v < o.v\n'
+        m = self.start(text % '')
+        k, kind, m.K.n = m.K(1), m.K, 5
+        self.edit(text % '@functools.total_ordering\n')
+        self.assertTrue(k <= m.K(1) and m.K is kind and m.K.n == 5)
+        self.edit(text % '')
+        self.assertTrue(m.K is kind and m.K.n == 5)
+        with self.assertRaises(TypeError):
+            k <= m.K(1)
+
+    def test_total_ordering(self):
+        text = 'import functools\n@functools.total_ordering\nclass K:\n    def __eq__(self, o): return True\n    def __lt__(self, o): return %s\n'
+
+        def check(m, held, entry):
+            self.assertEqual((held[0] <= m.K(), held[0] >= m.K(), held[0] < m.K()), (True, False, True))
+        self.three_ways(text % 'False', text % 'True', lambda m: (m.K(), m.K), check)
+
+    def test_dataclass(self):
+        if NEW < (3, 7):
+            self.skipTest('no dataclasses')
+        text = 'import dataclasses\n@dataclasses.dataclass%s\nclass K:\n    a: int = 1\n%s    def s(self): return super().__repr__()[:2]\n'
+
+        def check(m, held, entry):
+            self.assertEqual((repr(m.K()), held[0].b, m.K is held[1], held[0].s()), ('K(a=1, b=2)', 2, True, '<m'))
+        self.three_ways(text % ('', ''), text % ('', '    b: int = 2\n'), lambda m: (m.K(), m.K), check)
+        m = sys.modules['m']
+        k = m.K()
+        self.edit(text % ('(frozen=True)', ''))
+        with self.assertRaises(AttributeError):
+            k.a = 5
+        if NEW >= (3, 10):
+            self.edit(text % ('(slots=True)', ''))
+            self.assertEqual((hasattr(m.K(), '__dict__'), k.a), (False, 1))
+            self.edit(text % ('(slots=True)', '    b: int = 2\n'))
+            self.assertEqual(m.K().b, 2)
+
+    def test_namedtuple(self):
+        text = 'import collections\nN = collections.namedtuple("N", "%s")\n'
+
+        def check(m, held, entry):
+            n, kind = held
+            self.assertEqual((m.N(1, 2), m.N is kind, n.a, isinstance(n, m.N)), ((1, 2), True, 1, True))
+            self.assertEqual(m.N(1, 2)._asdict(), {'a': 1, 'b': 2})
+        self.three_ways(text % 'a', text % 'a b', lambda m: (m.N(1), m.N), check)
+        m = sys.modules['m']
+        self.edit(text % 'b a')
+        self.assertEqual((m.N(1, 2).a, m.N._fields), (2, ('b', 'a')))
+        self.edit(text % 'b')
+        self.assertFalse(hasattr(m.N, 'a'))
+
+    def test_namedtuple_subclass(self):
+        text = 'import collections\nclass N(collections.namedtuple("N", "%s")):\n    def s(self): return sum(self)\n'
+        m = self.start(text % 'a')
+        n, kind = m.N(1), m.N
+        self.edit(text % 'a b')
+        self.assertEqual((m.N(1, 2).s(), m.N is kind, n.s(), n.a), (3, True, 1, 1))
+
+    def test_typed_namedtuple(self):
+        text = 'import typing\nclass N(typing.NamedTuple):\n    a: int\n%s    def s(self): return sum(self)\n'
+        m = self.start(text % '')
+        n, kind = m.N(1), m.N
+        self.edit(text % '    b: int = 5\n')
+        self.assertEqual((m.N(1).s(), m.N(1, 2).b, m.N is kind, n.s(), isinstance(n, m.N)), (6, 2, True, 1, True))
+
+    def test_protocol(self):
+        if NEW < (3, 8):
+            self.skipTest('no Protocol')
+        text = 'import typing\n%sclass P(typing.Protocol):\n    def a(self): ...\n%sclass X:\n    def a(self): pass\n' \
+               'class Y(X):\n    def b(self): pass\n'
+        mark = '@typing.runtime_checkable\n'
+
+        def check(m, held, entry):
+            self.assertEqual((isinstance(m.X(), m.P), isinstance(m.Y(), m.P), m.P is held[0]), (False, True, True))
+        self.three_ways(text % (mark, ''), text % (mark, '    def b(self): ...\n'),
+                        lambda m: (m.P, isinstance(m.X(), m.P)), check)
+        m = sys.modules['m']
+        self.edit(text % ('', ''))
+        with self.assertRaises(TypeError):
+            isinstance(m.X(), m.P)
+
+    def test_typed_dict(self):
+        if NEW < (3, 8):
+            self.skipTest('no TypedDict')
+        text = 'import typing\nclass D(typing.TypedDict):\n    a: int\n%s'
+        m = self.start(text % '')
+        kind = m.D
+        self.edit(text % '    b: int\n')
+        self.assertEqual((sorted(m.D.__annotations__), m.D is kind, m.D(a=1, b=2)), (['a', 'b'], True, {'a': 1, 'b': 2}))
+
+    def test_metaclass_of_the_program(self):
+        text = 'class M(type):\n    R = []\n    def __new__(m, n, b, d):\n        m.R.append(n)\n        return super().__new__(m, n, b, d)\n' \
+               'class K(metaclass=M):\n    x = %d\n    def a(self): return %d\n'
+        m = self.start(text % (1, 1))
+        k = m.K()
+        self.edit(text % (1, 2))
+        self.assertEqual((k.a(), m.M.R), (2, ['K']))
+        self.write(m=text % (2, 2))
+        self.assertIn('metaclass M', self.refused(self.attempt(), 'refused')['message'])
+        self.assertEqual((m.K.x, m.M.R), (1, ['K']))
+
+    def test_plain_metaclass_of_the_program(self):
+        text = 'class M(type):\n    def x(cls): return 1\nclass K(metaclass=M):\n    x = %d\n'
+        m = self.start(text % 1)
+        k = m.K()
+        self.edit(text % 2)
+        self.assertEqual((k.x, type(k) is m.K), (2, True))
+
+
+class Enums(Remade):
+    def of(self, base, body, name='E'):
+        return 'import enum\nclass %s(enum.%s):\n%s    def v(self): return self.value\n' % (name, base, body)
+
+    def test_added(self):
+        for number, base in enumerate(('Enum', 'IntEnum')):
+            def check(m, held, entry):
+                a, kind = held
+                self.assertEqual((m.E is kind, m.E.A is a, m.E(1) is a, m.E(2) is m.E.B, m.E['B'] is m.E.B), (True,) * 5)
+                self.assertEqual((list(m.E), len(m.E), m.E.B.v(), m.E.B in m.E), ([a, m.E.B], 2, 2, True))
+                self.assertEqual((m.E.C is a, repr(m.E.B), m.E.B.__class__ is kind), (True, '<E.B: 2>', True))
+                self.assertIs(pickle.loads(pickle.dumps(m.E.B)), m.E.B)
+                self.assertEqual([one for one in entry['added'] if one[:2] == 'E.'], ['E.B', 'E.C'])
+            self.three_ways(self.of(base, '    A = 1\n'), self.of(base, '    A = 1\n    B = 2\n    C = 1\n'),
+                            lambda m: (m.E.A, m.E), check)
+            del sys.modules['m'], sys.modules['z']
+
+    def test_removed_and_swapped(self):
+        m = self.start(self.of('Enum', '    A = 1\n    B = 2\n'))
+        a, b = m.E.A, m.E.B
+        entry = self.edit(self.of('Enum', '    A = 1\n'))
+        self.assertEqual((list(m.E), hasattr(m.E, 'B'), b.value, isinstance(b, m.E)), ([a], False, 2, True))
+        self.assertEqual(entry['removed'], ['E.B'])
+        with self.assertRaises(ValueError):
+            m.E(2)
+        self.edit(self.of('Enum', '    B = 1\n    A = 2\n'))
+        self.assertEqual((m.E.A is a, a.value, m.E(2) is a, m.E(1) is m.E.B, [one.name for one in m.E]),
+                         (True, 2, True, True, ['B', 'A']))
+
+    def test_value(self):
+        def check(m, held, entry):
+            self.assertEqual((m.E.A is held[0], held[0].value, m.E(5) is held[0], held[0].v()), (True, 5, True, 5))
+            with self.assertRaises(ValueError):
+                m.E(1)
+        self.three_ways(self.of('Enum', '    A = 1\n'), self.of('Enum', '    A = 5\n'), lambda m: (m.E.A,), check)
+
+    def test_value_that_cannot(self):
+        m = self.start(self.of('IntEnum', '    A = 1\n'))
+        was = picture(m.E)
+        self.write(m=self.of('IntEnum', '    A = 5\n    B = 6\n'))
+        self.assertIn('E.A is another value', self.refused(self.attempt(), 'refused')['message'])
+        self.assertEqual((picture(m.E), m.E.A + 1), (was, 2))
+
+    def test_bases_that_cannot(self):
+        m = self.start(self.of('Enum', '    A = 1\n'))
+        self.write(m=self.of('IntEnum', '    A = 1\n'))
+        self.refused(self.attempt(), 'refused')
+        self.assertIs(type(m.E.A.value), int)
+
+    def test_flags(self):
+        for base in ('Flag', 'IntFlag'):
+            def check(m, held, entry):
+                a, b, both = held
+                self.assertEqual((m.E.A | m.E.B is both, m.E(3) is both, m.E.A is a, m.E.ALL.value, m.E.C.value),
+                                 (True, True, True, 7, 4))
+                self.assertEqual((~m.E.A & m.E.ALL, m.E.C | m.E.A | m.E.B is m.E.ALL, a in m.E.ALL), (b | m.E.C, True, True))
+                self.assertEqual(m.E.C & a, m.E(0))
+            self.three_ways(self.of(base, '    A = 1\n    B = 2\n'), self.of(base, '    A = 1\n    B = 2\n    C = 4\n    ALL = 7\n'),
+                            lambda m: (m.E.A, m.E.B, m.E.A | m.E.B), check)
+            del sys.modules['m'], sys.modules['z']
+
+    def test_a_combination_gets_a_name(self):
+        m = self.start(self.of('Flag', '    A = 1\n    B = 2\n'))
+        both = m.E.A | m.E.B
+        self.edit(self.of('Flag', '    A = 1\n    B = 2\n    AB = 3\n'))
+        self.assertEqual((m.E.AB is both, both.name, m.E.A | m.E.B is both), (True, 'AB', True))
+
+    def test_auto(self):
+        text = 'import enum\nclass E(enum.Enum):\n%s'
+        m = self.start(text % '    A = enum.auto()\n    C = enum.auto()\n')
+        c = m.E.C
+        self.edit(text % '    A = enum.auto()\n    B = enum.auto()\n    C = enum.auto()\n')
+        self.assertEqual((m.E.C is c, c.value, m.E(2) is m.E.B, m.E(3) is c), (True, 3, True, True))
+
+    def test_attributes_of_members(self):
+        text = 'import enum\nclass P(enum.Enum):\n    E = (1, 2)\n%s    def __init__(self, a, b): self.a, self.b = a, b\n' \
+               '    @property\n    def s(self): return self.a * %d + self.b\n'
+        m = self.start(text % ('', 1))
+        e = m.P.E
+        self.edit(text % ('    M = (3, 4)\n', 1))
+        self.assertEqual((m.P.M.s, m.P.E is e, m.P((3, 4)) is m.P.M), (7, True, True))
+        self.edit((text % ('    M = (3, 4)\n', 10)).replace('(1, 2)', '(5, 6)'))
+        self.assertEqual((m.P.M.s, e.s, e.value), (34, 56, (5, 6)))
+
+    def test_functional(self):
+        text = 'import enum\nE = enum.Enum("E", "%s")\n'
+        m = self.start(text % 'A')
+        a = m.E.A
+        self.edit(text % 'A B')
+        self.assertEqual((m.E.A is a, m.E(2) is m.E.B), (True, True))
+
+    def test_method_beside_a_member(self):
+        m = self.start(self.of('Enum', '    A = 1\n'))
+        a, bound = m.E.A, m.E.A.v
+        self.edit(self.of('Enum', '    A = 1\n    B = 2\n').replace('self.value', 'self.value * 10'))
+        self.assertEqual((a.v(), bound(), m.E.B.v()), (10, 10, 20))
+
+    def test_members_go_on_in_the_library(self):
+        m = self.start(self.of('Enum', '    A = 1\n'))
+        self.edit(self.of('Enum', '    A = 1\n    B = 2\n'))
+        self.assertEqual(list(m.E.__members__), ['A', 'B'])
+        self.assertTrue(enum.unique(m.E) is m.E)
+        with self.assertRaises(AttributeError):
+            m.E.A = 3
+
+
+if __name__ == '__main__':
+    unittest.main()
