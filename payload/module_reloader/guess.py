@@ -14,6 +14,7 @@ class Guess:
         self.changed, self.removed, self.statements, self.undecided, self.warnings = [], [], [], [], []
         self.refused, self.moved = [], False
         self.members = []                    # (path of the class statements, statements to run, names to remove)
+        self.signatures, self.annotates = None, {}  # of the code that makes annotations, by the name of the function
 
 
 def assigned_by_functions(root):
@@ -92,12 +93,21 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
     return False
 
 
+def annotations_of(parent, signatures):
+    """The code that makes the annotations of the functions in PARENT, by their paths: right before each (3.14 on)."""
+    return {node.path: signatures.of(before.code) for before, node in zip(parent.nodes, parent.nodes[1:])
+            if before.code.co_name == '__annotate__' != node.code.co_name and not codes.is_class_body(node.code)}
+
+
 def guess(module, code, tree, signatures, keep=()):
     """Compare the live MODULE with the code and the syntax tree of its source."""
     result, root = Guess(), codes.tree(code)
     paths = {}
     for node in root.walk():
         paths.setdefault(node.path, []).append(signatures.of(node.code))
+        result.annotates.update(annotations_of(node, signatures))
+    result.annotates.update(annotations_of(root, signatures))
+    result.signatures = signatures
     functions = baseline.reachable(module)
     places = {(signatures.of(node.code), node.code.co_firstlineno) for node in root.walk()}
     for function in functions:
@@ -184,7 +194,7 @@ def other_header(statement, live, namespace, result):
         return True
     if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
         return False
-    return other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace)
+    return other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace, result)
 
 
 def is_lambda(live):
@@ -206,10 +216,13 @@ def other_defaults(args, live, statement, result):
                for argument, value in zip(args.kwonlyargs, args.kw_defaults))
 
 
-def other_annotations(statement, live, namespace):
-    """Whether an annotation that is a plain name leads elsewhere; where they are computed when asked for, nobody asks."""
-    if hasattr(live, '__annotate__') or type(live.__annotations__) is not dict:
-        return False
+def other_annotations(statement, live, namespace, result):
+    """Whether an annotation that is a plain name leads elsewhere; from 3.14 on, whether the function that makes them differs."""
+    maker, known = getattr(live, '__annotate__', None), result.annotates.get(live.__qualname__)
+    if maker is not None:
+        return type(maker) is host.FunctionType and known != result.signatures.of(maker.__code__)
+    if type(live.__annotations__) is not dict or hasattr(live, '__annotate__') and not live.__annotations__:
+        return known is not None
     args, builtins = statement.args, host.builtin('builtins').__dict__
     notes = [(one.arg, one.annotation) for one in args.args + args.kwonlyargs + [args.vararg, args.kwarg] if one]
     for name, note in notes + [('return', statement.returns)]:

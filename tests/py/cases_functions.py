@@ -8,6 +8,9 @@ case('fn_kwdefaults', 'def f(*, a=1): return a\n', 'def f(*, a=2): return a\n', 
 case('fn_signature', 'def f(a): return a\n', 'def f(a, b=5, *c): return a + b\n', 'h = m.f', 'm.f(1), h(1)', (6, 6))
 case('fn_doc_annot', 'def f(a: int):\n    "d1"\n', 'def f(a: str):\n    "d2"\n', 'h = m.f',
      'h.__doc__, h.__annotations__["a"]', ('d2', str))
+case('fn_annot_added', 'def u(): return 1\ndef f(a): return 1\nclass K:\n    def g(self, a: int): return 1\n',
+     'def u(): return 1\ndef f(a: int): return 2\nclass K:\n    def g(self, a: "str") -> str: return 2\n', 'h = m.f; g = m.K().g',
+     'h.__annotations__, m.K.g.__annotations__, h(0), g(0)', ({'a': int}, {'a': 'str', 'return': str}, 2, 2))
 case('fn_identity', 'def f(): return 1\n', 'def f(): return 2\n', 'import weakref; h = m.f; w = weakref.ref(h)',
      'h is m.f, w() is h', (True, True))
 case('fn_attrs_state', 'def f(): return 1\nf.calls = 0\n', 'def f(): return 2\nf.calls = 0\n', 'm.f.calls = 7',
