@@ -14,18 +14,14 @@
 #define PAGE 4096u
 #define ENDED_TRIES 20
 
-/*
- * The line for PyRun_SimpleString. It runs in __main__, so it binds no name there, and reaches everything through
- * __import__: the program may have names like exec and bytes of its own. An engine that stayed keeps the compiled boot code.
- */
+/* What the stub evaluates, in a namespace that holds `view`. An engine that stayed keeps the compiled boot code. */
 static const char line_format[] =
-	"(lambda b, s: (lambda v: (lambda t, c: b.exec(c[1] if c[0] == t else b.compile(t, '<mr-attach>', 'exec'), "
-	"{'__name__': '__mr_boot__', '__builtins__': b, 'view': v, 'source': t}))"
-	"(b.bytes(v[%llu:%llu]), b.getattr(s.modules.get('_mr_attach'), 'boot', (0, 0))))(s.__dict__.pop('%s')))"
-	"(__import__('builtins'), __import__('sys'))\n";
+	"source = bytes(view[%llu:%llu])\n"
+	"known = getattr(__import__('sys').modules.get('_mr_attach'), 'boot', (0, 0))\n"
+	"exec(known[1] if known[0] == source else compile(source, '<mr-attach>', 'exec', 0, True))\n";
 
 struct layout {
-	uint64_t name, code, boot, input, package, question, told, answer, end;
+	uint64_t code, boot, input, package, question, told, answer, end;
 	uint64_t question_max, answer_max;
 };
 
@@ -42,9 +38,8 @@ static uint64_t package_size(const struct mr_request *request)
 
 static struct layout layout_of(const struct mr_request *request)
 {
-	struct layout l = { .name = round_up(sizeof(struct request_block), 64) };
+	struct layout l = { .code = round_up(sizeof(struct request_block), 64) };
 
-	l.code = l.name + 64;
 	l.boot = l.code + 512;
 	l.input = l.boot + length(payload_boot, payload_boot_end);
 	l.package = l.input + request->input_size;
@@ -85,7 +80,6 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.answer_off = l->answer,
 		.answer_max = l->answer_max,
 		.code_off = l->code,
-		.name_off = l->name,
 		.leave = target->stage + STAGE_LEAVE,
 		.py = target->python.calls,
 	};
@@ -134,17 +128,14 @@ int block_write(struct mr_target *target, const struct region *region, const str
 	struct layout l = layout_of(request);
 	_cleanup_free_ uint8_t *bytes = calloc(1, l.question);
 	struct request_block head;
-	char name[32] = "";	/* all of it goes over: nothing of our stack with it */
 	int r;
 
 	if (!bytes)
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the request");
 	head_fill(target, region, request, &l, &head);
 	memcpy(bytes, &head, sizeof(head));
-	(void)snprintf(name, sizeof(name), "mr-attach %llx", (unsigned long long)region->at);
-	memcpy(bytes + l.name, name, sizeof(name));
 	(void)snprintf((char *)bytes + l.code, l.boot - l.code, line_format, (unsigned long long)l.boot,
-		       (unsigned long long)l.input, name);
+		       (unsigned long long)l.input);
 	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
 	memcpy(bytes + l.input, request->input, request->input_size);
 	memcpy(bytes + l.package, request->engine ? payload_package : payload_execute, head.package_len);

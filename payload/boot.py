@@ -2,7 +2,9 @@
 """The first of our code that runs inside the target: takes one request, does it, writes one answer.
 
 It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h), and
-`source`, this text.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
+`source`, this text.  When an exception leaves it, which can only be one that was raised from outside where nothing here
+catches, the stub executes it again in the same namespace, with the exception as `raised`; `kept` knows how far it had
+come.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
 
 * nothing is imported: what it needs is built into the interpreter, and is taken out of sys.modules again if the
   program had not loaded it; the program's import hooks never see us;
@@ -14,6 +16,7 @@ It is executed as a script whose namespace holds `view`, a writable memoryview o
 """
 import sys
 
+__name__ = '__mr_boot__'
 INPUT, PACKAGE, ANSWER, ANSWER_LEN, ANSWER_FULL, INTERRUPT, SIGMASK, ENGINE = 64, 80, 96, 112, 120, 128, 136, 144
 OURS = '<mr-attach'                          # what the file names of our own code begin with
 BOOT = globals().get('source'), sys._getframe().f_code  # an engine that stays keeps it: compiling it is most of our work
@@ -83,9 +86,16 @@ def parts():
 
 
 def late(name, part='trouble'):
-    """What NAME is in another PART, which is compiled only when it is needed, into this namespace."""
-    if name not in globals():
-        exec(compile(parts()[0][part], OURS + '>/%s.py' % part, 'exec', 0, True), globals())
+    """What NAME is in another PART, which is compiled only when it is needed, into this namespace.
+
+    It is compiled and kept in one C call: handlers that raise a thousand times a second must not undo that for ever.
+    """
+    if part not in kept:
+        file = OURS + '>/%s.py' % part
+        kept.update(zip((part,), map(compile, (parts()[0][part],), (file,), ('exec',), (0,), (True,))))
+    if part not in kept['ready']:
+        exec(kept[part], globals())
+        kept['ready'].append(part)
     return globals()[name]
 
 
@@ -93,7 +103,7 @@ class Context:
     """What a command may ask of its surroundings: run the user's code, know the time, say something."""
 
     def __init__(self, request):
-        self.request, self.notes, self.sources, self.longest, self.pass_on = request, [], {}, 0.0, []
+        self.request, self.notes, self.sources, self.longest, self.ends = request, [], {}, 0.0, []
         self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
         self.collecting, self.text_of, self.view = False, text_of, view
@@ -129,14 +139,14 @@ class Context:
             try:
                 return action()
             except BaseException as error:
-                self.take(error)
+                kept['raised'].append(error)
+
+    def at_end(self, action):
+        """Do ACTION when the work has ended, however it did, whether it was done before or not."""
+        self.ends.append(action)
 
     def take(self, error):
-        """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
-        number = None if word(INTERRUPT) else late('handler_signal')(error)
-        if number is not None:
-            self.pass_on.append(number)
-        return number
+        return take(error)
 
     def failure(self, error):
         """The `error` of the answer for what ended the work."""
@@ -161,19 +171,27 @@ def engine(request, context):
     return namespace['run'](request, context, found, digest)
 
 
-def blank(status=0):
+def blank():
     """An answer: always with the same keys."""
-    return {'status': status, 'python': sys.version.split()[0], 'executable': sys.executable, 'interpreter': 0,
+    return {'status': 0, 'python': sys.version.split()[0], 'executable': sys.executable, 'interpreter': 0,
             'gil_longest': None, 'modules': [], 'excluded_stale': [], 'heap': None, 'output': '', 'value': None,
             'error': None, 'history': None, 'engine': None, 'notes': []}
 
 
-def work():
-    """Do the request: the answer, and the signals to pass on."""
-    answer = blank()
+def failed(answer, error):
+    """Put into ANSWER what ended the work."""
+    answer['error'] = dict(dict.fromkeys(ERROR_KEYS), **error)
+    answer['status'] = 7 if answer['error']['code'] == 'interrupted' else 1
+
+
+def read_request():
     text = bytes(view[word(INPUT):word(INPUT) + word(INPUT + 8)]).decode('utf-8')
-    request = eval(text, {'true': True, 'false': False, 'null': None, '__builtins__': {}})
-    context = Context(request)
+    return eval(text, {'true': True, 'false': False, 'null': None, '__builtins__': {}})
+
+
+def work(context, answer):
+    """Do the request, once."""
+    request, kept['begun'] = context.request, True
     try:
         context.quiet()
         if request['command'] in ('exec', 'run'):
@@ -181,15 +199,8 @@ def work():
         else:
             answer.update(engine(request, context))
     except BaseException as error:
-        answer['error'] = dict(dict.fromkeys(ERROR_KEYS), **context.surely(lambda: context.failure(error)))
-        answer['modules'] = getattr(error, 'modules', None) or []
-        answer['status'] = 7 if answer['error']['code'] == 'interrupted' else 1
-    finally:
-        if context.collecting:
-            context.surely(gc.enable)
-    answer['notes'] += context.notes
-    answer['gil_longest'] = int(context.longest * 1e6)
-    return answer, context.pass_on
+        kept['error'] = error
+    kept['done'] = True
 
 
 def write(answer):
@@ -204,29 +215,50 @@ def write(answer):
     view[ANSWER_LEN:ANSWER_LEN + 8] = len(data).to_bytes(8, 'little')
 
 
-def main():
-    answer, signals = None, []
-    for attempt in range(4):
-        try:
-            if answer is None:
-                answer, signals = work()
-            write(answer)
-            break
-        except BaseException as error:
-            number = None if word(INTERRUPT) else late('handler_signal')(error)
-            if number is not None:
-                signals.append(number)
-            if answer is None:
-                answer = late('last_words')(error)
-    for number in signals:
+def take(error):
+    """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
+    number = None if word(INTERRUPT) else late('handler_signal')(error)
+    if number is not None and number not in kept['signals']:
+        kept['signals'].append(number)
+    return number
+
+
+def finish(context, answer):
+    """The answer, when the work is done, or was ended where nobody could say how far it had come."""
+    for action in context.ends:
+        action()
+    if context.collecting:
+        gc.enable()
+    if 'error' in kept and answer['error'] is None:
+        answer['modules'] = getattr(kept['error'], 'modules', None) or []
+        failed(answer, context.failure(kept['error']))
+    elif 'done' not in kept and answer['error'] is None:
+        code = 'interrupted' if word(INTERRUPT) else 'interrupted-by-program'
+        failed(answer, {'code': code, 'message': 'how far the work came is not known'})
+    return dict(answer, notes=answer['notes'] + context.notes, gil_longest=int(context.longest * 1e6))
+
+
+def steps():
+    """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
+    answer = kept['answer']
+    for error in kept['raised']:
+        if take(error) is None and not word(INTERRUPT) and answer['error'] is None:    # a mistake of ours
+            failed(answer, {'code': 'engine', 'message': '%s: %s' % (type(error).__name__, error)})
+            kept['begun'] = True
+    if 'context' not in kept and answer['error'] is None:
+        kept['context'] = Context(read_request())
+    if 'begun' not in kept:
+        work(kept['context'], answer)
+    write(finish(kept['context'], answer) if 'context' in kept else answer)
+    for error in kept['raised']:             # what came meanwhile, where it was caught
+        take(error)
+    for number in kept['signals'][kept['sent']:]:
         _signal.pthread_kill(_thread.get_ident(), number)
+        kept['sent'] += 1
 
 
-try:
-    main()
-except BaseException:
-    pass                                     # nobody is left to tell: an answer of length 0 is reported as our bug
-finally:
-    view.release()
-    for name in [name for name in globals() if name != '__builtins__']:
-        del globals()[name]                  # functions and their globals are a cycle, and the collector may be off
+if 'kept' not in globals():
+    kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank()}
+if 'raised' in globals() and globals()['raised'] not in kept['raised']:
+    kept['raised'].append(globals()['raised'])
+steps()

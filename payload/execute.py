@@ -132,13 +132,14 @@ def execute(request, context, answer):
     if request['command'] == 'run':
         namespace.update(__file__=filename, argv=[text_of(arg) for arg in request['argv']])
     output = Output(request['limits']['output'])
+    context.at_end(output.end)
     output.begin()                           # before compiling, which may print a SyntaxWarning
     try:
         codes = context.timed(compile_user, source, filename)
         answer['value'] = context.user(evaluate, codes, namespace, request['limits']['value'], context.notes)
     finally:
         context.surely(output.end)
-        answer['output'] = output.text(context.notes)
+        context.surely(lambda: answer.update(output=output.text(context.notes)))
 
 
 def evaluate(codes, namespace, limit, notes):

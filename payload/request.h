@@ -106,9 +106,11 @@ enum request_asking { ASKING_NOTHING, ASKING_ASKED, ASKING_TAKEN, ASKING_TOLD, A
 struct request_python {
 	uint64_t Py_IsInitialized, Py_IsFinalizing;
 	uint64_t PyGILState_Check, PyGILState_Ensure, PyGILState_Release;
-	uint64_t PyRun_SimpleString, Py_AddPendingCall;
-	uint64_t PyMemoryView_FromMemory, PySys_SetObject, PySys_GetObject, Py_DecRef;
-	uint64_t PyErr_Fetch, PyErr_Restore, PyErr_Clear, PyObject_CallFunction;
+	uint64_t Py_CompileString, PyEval_EvalCode, Py_AddPendingCall;
+	uint64_t PyMemoryView_FromMemory, PySys_GetObject, Py_DecRef;
+	uint64_t PyDict_New, PyDict_SetItemString, PyDict_Clear, PyImport_AddModule;
+	uint64_t PyErr_Fetch, PyErr_Restore, PyErr_Clear, PyErr_NormalizeException, PyException_SetTraceback;
+	uint64_t PyObject_CallFunction, PyObject_CallMethod;
 	uint64_t PyThreadState_Get, PyThreadState_EnterTracing, PyThreadState_LeaveTracing;
 	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
 	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
@@ -139,9 +141,9 @@ struct request_block {
 	uint64_t interrupt;	/* enum request_interrupt */
 	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
 	uint64_t engine;	/* written by boot.py at its end: the engine is loaded in the process */
-	uint64_t code_off;	/* the NUL-terminated line for PyRun_SimpleString */
-	uint64_t name_off;	/* the NUL-terminated name in sys by which it finds the view: one for each region */
-	uint64_t run_result;	/* what that returned */
+	uint64_t code_off;	/* the NUL-terminated text that the stub evaluates: it executes boot.py */
+	uint64_t run_result;	/* 0 when boot.py came to its end */
+	uint64_t runs;		/* how often it was executed */
 	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
 	uint64_t thread;	/* tid: redirected by the tool; once our code runs, the one that runs it */
 	uint64_t ident;		/* its PyThread_get_thread_ident() */

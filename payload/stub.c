@@ -15,7 +15,10 @@
 
 #define FN(block, name) ((__typeof__(&name))(block)->py.name)
 
-/* Those that some headers lack: the type is stated here. */
+enum { BOOT_RUNS = 200 };
+
+/* Those that some headers lack or have as macros: the type is stated here. */
+typedef PyObject *compile_function(const char *, const char *, int);
 typedef int int_function(void);
 typedef void state_function(PyThreadState *);
 
@@ -101,19 +104,54 @@ static void tracer_return(struct request_block *block, const char *set, PyObject
 	FN(block, Py_DecRef)(old);
 }
 
+/*
+ * Executes boot.py once. Before its first bytecode the interpreter may run a signal handler of the program, and after any
+ * other: what that raises where boot.py has no hold of it ends the script. It is kept in its namespace as `raised`, and
+ * the script is executed again.
+ */
+static int boot_run(struct request_block *block, PyObject *code, PyObject *names)
+{
+	PyObject *result = FN(block, PyEval_EvalCode)(code, names, names), *type, *raised, *traceback;
+
+	FN(block, Py_DecRef)(result);
+	if (result)
+		return 0;
+	FN(block, PyErr_Fetch)(&type, &raised, &traceback);
+	FN(block, PyErr_NormalizeException)(&type, &raised, &traceback);
+	if (raised && traceback)
+		(void)FN(block, PyException_SetTraceback)(raised, traceback);
+	if (raised)
+		(void)FN(block, PyDict_SetItemString)(names, "raised", raised);
+	FN(block, PyErr_Clear)();
+	FN(block, Py_DecRef)(type);
+	FN(block, Py_DecRef)(raised);
+	FN(block, Py_DecRef)(traceback);
+	return -1;
+}
+
+/* In a namespace of its own; nothing is printed, and no SystemExit ends the process, whatever is raised. */
 static void python_run(struct request_block *block)
 {
-	const char *name = (const char *)block + block->name_off;
+	PyObject *code = ((compile_function *)block->py.Py_CompileString)((const char *)block + block->code_off, "<mr-attach>", Py_file_input);
 	PyObject *view = FN(block, PyMemoryView_FromMemory)((char *)block, (Py_ssize_t)block->size, PyBUF_WRITE);
+	PyObject *builtins = FN(block, PyImport_AddModule)("builtins"), *names = FN(block, PyDict_New)();
 
 	block->run_result = (uint64_t)-1;
-	if (view && FN(block, PySys_SetObject)(name, view) == 0)
-		block->run_result = (uint64_t)(int64_t)((int (*)(const char *))block->py.PyRun_SimpleString)(
-			(const char *)block + block->code_off);
-	(void)FN(block, PySys_SetObject)(name, NULL);
-	FN(block, PyErr_Clear)();
+	if (code && view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
+	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0)
+		for (block->runs = 0; block->runs < BOOT_RUNS && block->run_result; block->runs++)
+			block->run_result = (uint64_t)(int64_t)boot_run(block, code, names);
 	if (view)
-		FN(block, Py_DecRef)(view);
+		FN(block, Py_DecRef)(FN(block, PyObject_CallMethod)(view, "release", NULL));
+	if (names) {
+		FN(block, PyDict_Clear)(names);		/* functions and their globals are a cycle */
+		if (builtins)				/* somebody may hold a function: a stream of ours */
+			(void)FN(block, PyDict_SetItemString)(names, "__builtins__", builtins);
+	}
+	FN(block, PyErr_Clear)();
+	FN(block, Py_DecRef)(names);
+	FN(block, Py_DecRef)(view);
+	FN(block, Py_DecRef)(code);
 }
 
 /* With no tracer of the program's, with its pending exception kept, and with room for our frames. */

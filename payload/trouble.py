@@ -170,11 +170,3 @@ def fitting(answer, full, room):
             return data
     data = json_text(dict(shorten(answer, 32), modules=[], excluded_stale=[], history=None, notes=[note])).encode('ascii')
     return data if len(data) <= room else b''
-
-
-def last_words(error):
-    """The answer when not even that could be made: ERROR is ours."""
-    answer, interrupted = blank(7 if word(INTERRUPT) else 1), word(INTERRUPT)
-    message = '%s: %s' % (type(error).__name__, error)
-    answer['error'] = dict(dict.fromkeys(ERROR_KEYS), code='interrupted' if interrupted else 'engine', message=message)
-    return answer

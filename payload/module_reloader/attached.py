@@ -104,12 +104,13 @@ def run(request, context, parts, digest):
     interval: some 20 ms with four of them, more than a second for a hundred files.
     """
     interval = sys.getswitchinterval()
-    try:
-        sys.setswitchinterval(min(interval, BRISK) + HALF)
-        return work(request, context, parts, digest)
-    finally:
+
+    def put_back():
         if abs(sys.getswitchinterval() - BRISK) < HALF:
             sys.setswitchinterval(interval + HALF)
+    context.at_end(put_back)
+    sys.setswitchinterval(min(interval, BRISK) + HALF)
+    return work(request, context, parts, digest)
 
 
 def work(request, context, parts, digest):
@@ -132,7 +133,7 @@ def work(request, context, parts, digest):
         raise
     failed = True
     try:
-        with package.state.Busy(command):
+        with package.state.Busy(command, context):
             answer = perform(package, command, request, context)
         failed = answer.get('status', 0) != 0
     except (package.host.Refusal, package.sources.Problem) as error:

@@ -31,15 +31,18 @@ def busy():
 class Busy:
     """The time for which a command is at work."""
 
-    def __init__(self, command):
-        self.command = command
+    def __init__(self, command, context=None):
+        self.owner, self.context = (host.posix.getpid(), host._thread.get_ident(), command), context
 
     def __enter__(self):
         busy()
-        STATE['busy'] = (host.posix.getpid(), host._thread.get_ident(), self.command)
+        if self.context is not None:
+            self.context.at_end(self.__exit__)       # even if an exception comes right before our own __exit__
+        STATE['busy'] = self.owner
 
     def __exit__(self, *unused):
-        STATE.pop('busy', None)
+        if STATE.get('busy') is self.owner:
+            del STATE['busy']
 
 
 def share(other):

@@ -20,7 +20,7 @@ START = 4096
 
 with open(os.path.join(PAYLOAD, 'boot.py'), 'rb') as stream:
     SOURCE = stream.read()
-    BOOT = compile(SOURCE, '<string>', 'exec', 0, True)
+    BOOT = compile(SOURCE, '<mr-attach>', 'exec', 0, True)
 
 
 def packed(*files):
@@ -106,10 +106,19 @@ class Block:
         view = self.view
         self.view = None
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        names = {'view': view, 'source': SOURCE}
         try:
-            exec(BOOT, {'__name__': '__mr_boot__', 'view': view, 'source': SOURCE})
+            for _ in range(200):
+                try:
+                    exec(BOOT, names)
+                    break
+                except BaseException as error:
+                    names['raised'] = error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            view.release()
+            names.clear()
+            names['__builtins__'] = __builtins__
         text = bytes(self.memory[self.answer_at:self.answer_at + self.get(112)])
         text.decode('ascii')
         return json.loads(text.decode())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """payload/boot.py: exec and run, what comes back, and that nothing of ours stays."""
+import _thread
 import gc
 import io
 import signal
@@ -250,6 +251,74 @@ class Interrupts(unittest.TestCase):
                 self.assertEqual(gc.isenabled(), enabled)
             finally:
                 gc.enable()
+
+
+class FromOutside(unittest.TestCase):
+    """What comes at any line of boot.py: an interrupt, or a handler of the program (its signal went to another thread)."""
+
+    def at_each_line(self, strike, examine):
+        """Runs a request again and again, and calls STRIKE at the first, second, … line of ours, until one run has none."""
+        __main__ = sys.modules['__main__']
+        for number in range(1, 5000, 3):
+            left, before = [number], sys.gettrace()
+
+            def tracer(frame, event, arg):
+                if not frame.f_code.co_filename.startswith('<mr-attach'):
+                    return None
+                if event == 'line':
+                    left[0] -= 1
+                    if left[0] == 0:
+                        strike(block)
+                return tracer
+            block = Block(request('exec', code='import __main__\n__main__.mr_ran.append(1)\nlen(__main__.mr_ran)'), False)
+            __main__.mr_ran = []
+            sys.settrace(tracer)
+            try:
+                answer = block.run()
+            finally:
+                sys.settrace(before)
+                ran = __main__.__dict__.pop('mr_ran')
+            if left[0] > 0:
+                self.assertGreater(number, 50)
+                return
+            self.assertIn(ran, ([], [1]), 'done twice, line event %d' % number)
+            if answer['status'] == 0:
+                self.assertEqual((ran, answer['value']), ([1], '1'))
+            examine(answer, number)
+        self.fail('no end')
+
+    def test_an_interrupt(self):
+        def strike(block):
+            block.put(128, 1)
+            raise KeyboardInterrupt
+
+        def examine(answer, number):
+            self.assertIn((answer['status'], (answer['error'] or {}).get('code')), [(0, None), (7, 'interrupted')], number)
+        self.at_each_line(strike, examine)
+
+    def test_a_handler(self):
+        calls = []
+
+        def handler(number, frame):
+            calls.append(number)
+            if len(calls) == 1:
+                raise SystemExit(3)
+
+        def strike(block):
+            _thread.interrupt_main()
+            for _ in range(100):                             # here, at the latest, the interpreter takes it
+                pass
+
+        def examine(answer, number):
+            self.assertIn((answer['status'], (answer['error'] or {}).get('code')),
+                          [(0, None), (1, 'interrupted-by-program')], number)
+            self.assertEqual(len(calls), 2, 'not passed on, line event %d' % number)
+            del calls[:]
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            self.at_each_line(strike, examine)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 if __name__ == '__main__':

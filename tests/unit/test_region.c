@@ -294,7 +294,7 @@ Test(regions, nothing_of_our_stack_goes_along)
 	write_request(&region);
 	dirty_the_stack();
 	cr_assert_eq(block_write(&target, &region, &request, &err), 0);
-	for (const uint8_t *at = (const uint8_t *)block + block->name_off; at < (const uint8_t *)block + block->input_off; at++)
+	for (const uint8_t *at = (const uint8_t *)block + block->code_off; at < (const uint8_t *)block + block->input_off; at++)
 		cr_expect_neq(*at, 0xa5);
 	for (size_t i = block->package_off + block->package_len; i < block->answer_off; i++)
 		cr_expect_eq(((const uint8_t *)block)[i], 0);

@@ -20,7 +20,7 @@
 #include "../../inject/cpu.h"
 #include "../../payload/embed.h"
 
-enum { CODE_AT = 2048, NAME_AT = 3072, BLOCK_SIZE = 65536 };
+enum { BOOT_AT = 2048, BLOCK_SIZE = 65536 };
 
 static const size_t stage_at = REGION_CODE + BLOCK_SIZE;
 
@@ -29,8 +29,9 @@ static struct request_block *block;
 
 /* What happened, as words; and how the fakes answer. */
 static char journal[4096];
-static int initialized, finalizing, interpreters, held, queue_result, run_result, recursion_limit, tracing_calls;
+static int initialized, finalizing, interpreters, held, queue_result, runs_that_fail, recursion_limit, tracing_calls;
 static uint32_t phase_at_run, inside_at_run, limit_at_run;
+static void *code_object = &limit_at_run;
 static sigset_t mask_at_run;
 static void (*during_run)(void);
 static int (*queued_call)(void *);
@@ -88,9 +89,15 @@ static void f_release(int state)
 	held--;
 }
 
-static int f_run(const char *line)
+static void *f_compile(const char *text, const char *filename, int start)
 {
-	note("run(%s) ", line);
+	note("compile(%s,%s,%d) ", text, filename, start);
+	return code_object;
+}
+
+static void *f_run(const void *code_given, const void *globals, const void *locals)
+{
+	note("run(%s,%s) ", code_given == &limit_at_run ? "code" : "?", globals == &recursion_limit && locals == globals ? "names" : "?");
 	phase_at_run = block->phase;
 	inside_at_run = block->inside;
 	limit_at_run = (uint32_t)recursion_limit;
@@ -98,7 +105,49 @@ static int f_run(const char *line)
 	if (during_run)
 		during_run();
 	clobber();
-	return run_result;
+	return runs_that_fail-- > 0 ? NULL : &held;
+}
+
+static void *f_names(void)
+{
+	return &recursion_limit;
+}
+
+static int f_set(const void *names, const char *name, const void *value)
+{
+	note("set(%s,%s) ", name, value == &initialized ? "view" : value == &queue_result ? "builtins" :
+	     value == &journal[1] ? "raised" : "?");
+	return names == &recursion_limit ? 0 : -1;
+}
+
+static void f_names_clear(const void *names)
+{
+	note("empty(%s) ", names == &recursion_limit ? "names" : "?");
+}
+
+static void *f_module(const char *name)
+{
+	return strcmp(name, "builtins") == 0 ? &queue_result : NULL;
+}
+
+static void *f_method(const void *object, const char *name, const char *format)
+{
+	note("%s.%s(%s) ", object == &initialized ? "view" : "?", name, format ? format : "");
+	return NULL;
+}
+
+static void f_normalize(const void *type, const void *value, const void *traceback)
+{
+	(void)type;
+	(void)value;
+	(void)traceback;
+	note("normalize ");
+}
+
+static int f_traceback(const char *raised, const char *traceback)
+{
+	note("traceback%s ", raised == &journal[1] && traceback == &journal[2] ? "" : "(?)");
+	return 0;
 }
 
 static int f_queue(int (*function)(void *), void *arg)
@@ -115,12 +164,6 @@ static void *f_view(char *memory, long size, int flags)
 	return &initialized;
 }
 
-static int f_set(const char *name, const void *value)
-{
-	note("set(%s,%s) ", name, value == &initialized ? "view" : value ? "?" : "NULL");
-	return 0;
-}
-
 static void *f_get(const char *name)
 {
 	note("get(%s) ", name);
@@ -129,7 +172,9 @@ static void *f_get(const char *name)
 
 static void f_decref(const void *object)
 {
-	note("decref(%s) ", object == &initialized ? "view" : object ? "object" : "NULL");
+	if (object)
+		note("decref(%s) ", object == &initialized ? "view" : object == &recursion_limit ? "names" :
+		     object == &limit_at_run ? "code" : "object");
 }
 
 static void f_fetch(void **type, void **value, void **traceback)
@@ -217,16 +262,23 @@ static void python_fakes(struct request_python *py)
 	FAKE(PyGILState_Check, f_check);
 	FAKE(PyGILState_Ensure, f_ensure);
 	FAKE(PyGILState_Release, f_release);
-	FAKE(PyRun_SimpleString, f_run);
+	FAKE(Py_CompileString, f_compile);
+	FAKE(PyEval_EvalCode, f_run);
 	FAKE(Py_AddPendingCall, f_queue);
 	FAKE(PyMemoryView_FromMemory, f_view);
-	FAKE(PySys_SetObject, f_set);
+	FAKE(PyDict_New, f_names);
+	FAKE(PyDict_SetItemString, f_set);
+	FAKE(PyDict_Clear, f_names_clear);
+	FAKE(PyImport_AddModule, f_module);
 	FAKE(PySys_GetObject, f_get);
 	FAKE(Py_DecRef, f_decref);
 	FAKE(PyErr_Fetch, f_fetch);
 	FAKE(PyErr_Restore, f_restore);
 	FAKE(PyErr_Clear, f_clear);
+	FAKE(PyErr_NormalizeException, f_normalize);
+	FAKE(PyException_SetTraceback, f_traceback);
 	FAKE(PyObject_CallFunction, f_call);
+	FAKE(PyObject_CallMethod, f_method);
 	FAKE(PyThreadState_Get, f_state);
 	FAKE(PyThreadState_EnterTracing, f_enter);
 	FAKE(PyThreadState_LeaveTracing, f_leave);
@@ -261,13 +313,12 @@ static void setup(void)
 	code = region;
 	block = (struct request_block *)(region + REGION_CODE);
 	*block = (struct request_block){ .magic = REQUEST_MAGIC, .version = REQUEST_VERSION, .pid = (uint32_t)getpid(),
-					 .size = BLOCK_SIZE, .phase = PHASE_READY, .code_off = CODE_AT, .name_off = NAME_AT,
+					 .size = BLOCK_SIZE, .phase = PHASE_READY, .code_off = BOOT_AT,
 					 .sent_mask = 0x5000,
 					 .xstate_size = (cpu_xstate_size() + 63) / 64 * 64 };
 	block->leave = (uint64_t)(uintptr_t)region + stage_at + STAGE_LEAVE;
 	python_fakes(&block->py);
-	(void)strcpy((char *)block + CODE_AT, "line");
-	(void)strcpy((char *)block + NAME_AT, "mr-attach");
+	(void)strcpy((char *)block + BOOT_AT, "boot");
 	initialized = interpreters = 1;
 	recursion_limit = 1000;
 }
@@ -283,8 +334,10 @@ static void enter(size_t entry)
 	function(block);
 }
 
-static const char whole_run[] = "fetch enter view(block,65536,0x200) set(mr-attach,view) run(line) set(mr-attach,NULL) "
-				"clear decref(view) leave restore ";
+#define RUN_BEGINS "compile(boot,<mr-attach>,257) view(block,65536,0x200) set(view,view) set(__builtins__,builtins) "
+#define RUN "run(code,names) decref(object) "
+#define RUN_ENDS "view.release() empty(names) set(__builtins__,builtins) clear decref(names) decref(view) decref(code) "
+static const char whole_run[] = "fetch enter " RUN_BEGINS RUN RUN_ENDS "leave restore ";
 
 static void expect_journal(const char *before, const char *run, const char *after)
 {
@@ -318,11 +371,32 @@ Test(stub, parked_runs_with_the_gil_and_leaves_nothing)
 	cr_expect_eq(tracing_calls, 0);
 }
 
-Test(stub, the_result_of_a_failed_line_is_told)
+#define RAISED "run(code,names) fetch normalize traceback set(raised,raised) clear decref(object) decref(object) decref(object) "
+
+/* What a handler of the program raised where boot.py does not catch it. */
+Test(stub, boot_runs_again_when_something_was_raised_in_it)
 {
-	run_result = -1;
+	runs_that_fail = 2;
+	enter(STUB_PARKED);
+	expect_journal("check ensure fetch enter ", RUN_BEGINS RAISED RAISED RUN RUN_ENDS, "leave restore release(5) ");
+	cr_expect_eq(block->run_result, 0);
+	cr_expect_eq(block->runs, 3);
+}
+
+Test(stub, boot_does_not_run_for_ever)
+{
+	runs_that_fail = 1000;
 	enter(STUB_PARKED);
 	cr_expect_eq((int64_t)block->run_result, -1);
+	cr_expect_eq(block->phase, PHASE_DONE);
+}
+
+Test(stub, boot_that_cannot_be_compiled_is_told)
+{
+	code_object = NULL;
+	enter(STUB_PARKED);
+	cr_expect_eq((int64_t)block->run_result, -1);
+	cr_expect_null(strstr(journal, "run("));
 	cr_expect_eq(block->phase, PHASE_DONE);
 }
 
@@ -425,7 +499,7 @@ Test(stub, without_EnterTracing_the_tracers_are_taken_off_and_put_back)
 	expect_journal("check ensure fetch "
 		       "get(gettrace) get(settrace) call() call(z) decref(object) "
 		       "get(getprofile) get(setprofile) call() call(z) decref(object) ",
-		       "view(block,65536,0x200) set(mr-attach,view) run(line) set(mr-attach,NULL) clear decref(view) ",
+		       RUN_BEGINS RUN RUN_ENDS,
 		       "get(setprofile) call(O) decref(object) decref(object) "
 		       "get(settrace) call(O) decref(object) decref(object) restore release(5) ");
 }
@@ -675,12 +749,14 @@ Test(stub, interrupt_with_the_gil_held_takes_it_not)
 static uint32_t mxcsr_at_call;
 static uint16_t x87_at_call, x87_status_at_call;
 
-static int look_at_state(const char *line)
+static void *look_at_state(const void *code_given, const void *globals, const void *locals)
 {
-	(void)line;
+	(void)code_given;
+	(void)globals;
+	(void)locals;
 	__asm__ volatile("stmxcsr %0; fnstcw %1; fnstsw %2" : "=m"(mxcsr_at_call), "=m"(x87_at_call), "=m"(x87_status_at_call));
 	clobber();
-	return 0;
+	return &held;
 }
 
 struct xsave {
@@ -711,7 +787,7 @@ static void call_with_state(uint8_t *entry)
 
 Test(stub, the_extended_state_comes_back)
 {
-	block->py.PyRun_SimpleString = (uint64_t)(uintptr_t)look_at_state;
+	block->py.PyEval_EvalCode = (uint64_t)(uintptr_t)look_at_state;
 	call_with_state(code + STUB_PARKED);
 	cr_expect_eq(block->phase, PHASE_DONE);
 	cr_expect_eq(mxcsr_at_call & 0xffc0, 0x1f80, "as a called function may expect it: %#x", mxcsr_at_call);
