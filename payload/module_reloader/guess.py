@@ -290,13 +290,17 @@ def compare_class(result, kind, path, paths, functions, scope):
             result.refused.append({'name': name, 'reason': 'the bases of a class in a class changed'})
         else:
             result.statements.append(path[0])
+    members = namespace.get('_member_map_', {}) if type(kind).__module__ == 'enum' else {}
+    namespace.update((member, value._value_) for member, value in members.items())
+    fixed = list(members) + ['__slots__']    # the program cannot have given these other values
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
         found.update(names)
         if trees.kind(statement) in ('Assign', 'AnnAssign'):
             probe = Guess()
-            if compare_constant(probe, statement, namespace, ()):
+            if compare_constant(probe, statement, namespace, ()) or any(one['name'] in fixed for one in probe.undecided):
                 statements.append(statement)
+                probe.undecided = []
             for one in probe.undecided:
                 result.undecided.append(dict(one, name=name + '.' + one['name'], owner=path, statement=statement))
             result.warnings.extend(probe.warnings)
@@ -305,7 +309,7 @@ def compare_class(result, kind, path, paths, functions, scope):
             if one not in namespace or other_kind(statement, namespace[one]) or \
                     trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result):
                 statements.append(statement)
-    gone = []
+    gone = [member for member in members if member not in found]
     for member, value in namespace.items():
         owner = {codes.path_of(one) for one in baseline.inner_functions(value)}
         if owner == {name + '.' + member} and member not in found and name + '.' + member not in paths and \

@@ -22,6 +22,7 @@ class Plan:
         self.refused, self.undecided, self.warnings = [], [], []
         self.target = None
         self.new_names, self.decorated = set(), ()
+        self.followed = set()                # names that lead elsewhere, and so does what led there before
         # what is found while it is done
         self.patches, self.stuck, self.functions, self.suspended, self.forwards = [], [], [], [], None
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []

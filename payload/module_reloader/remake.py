@@ -238,8 +238,8 @@ def tell(plan, change, left, stay):
         plan.kept_old.append({'name': change.name, 'reason': 'its instances have no room for marks of the collector and '
                               'cannot be found: those that there are keep the old class'})
     if left:
-        plan.kept_old.append({'name': change.name, 'reason': '%d instances keep the old class: their layout cannot follow'
-                              % left})
+        plan.kept_old.append({'name': change.name, 'reason': 'instances that keep the old class, because their layout cannot '
+                              'follow: %d' % left})
     for one in stay:
         plan.kept_old.append({'name': '%s.%s' % (one.__module__, one.__qualname__), 'reason': 'it still derives from the '
                               'old %s: its layout cannot follow' % change.name})

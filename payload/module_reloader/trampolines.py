@@ -173,7 +173,8 @@ def succeed(plan, name, old, new, journal):
                 forwards.point(old, one, journal)
                 return one
     keep_attributes(plan, name, old, new, journal)
-    forwards.point(old, new, journal)
+    if forwards.point(old, new, journal):
+        plan.followed.add(name)
     return new
 
 

@@ -117,7 +117,7 @@ class Transaction:
                 self.imports = rebind.Imports(self.modules(), self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
-        plan.replaced = sorted(changed, key=str)
+        plan.replaced = sorted(set(changed) - plan.followed, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 
     def differences(self, before, now):

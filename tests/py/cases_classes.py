@@ -4,6 +4,7 @@ from cases import K1, K2, case
 
 case('method_live', K1, K2, 'k = m.K(); b = k.a', 'k.a(), b(), m.K().a()', (2, 2, 2))
 case('class_identity', K1, K2, 'K = m.K; k = K()', 'isinstance(k, m.K), isinstance(m.K(), K), K is m.K', (True,) * 3)
+case('weakref_class', K1, K2, 'import weakref; w = weakref.ref(m.K)', 'w() is m.K', True)
 case('method_added', K1, K1 + '    def b(self): return 9\n', 'k = m.K()', 'k.b()', 9)
 case('method_removed', K1 + '    def b(self): return 9\n', K1, 'k = m.K()', 'hasattr(k, "b")', False)
 case('inherited_override_removed', 'class A:\n    def a(self): return "A"\nclass K(A):\n    def a(self): return "K"\n',
@@ -101,7 +102,8 @@ case('abstract_added', ABC % (1, ''), ABC % (1, '    @abc.abstractmethod\n    de
 case('abstract_removed', ABC % (1, '    @abc.abstractmethod\n    def b(self): pass\n'), ABC % (1, ''), 'K = m.K',
      'K().a()', 1)
 H = 'import abc\nclass K(abc.ABC):\n    @classmethod\n    def __subclasshook__(cls, c): return %s\n'
-case('subclasshook', H % True, H % False, 'isinstance(1, m.K)', 'isinstance(1, m.K), isinstance("", m.K)', (False, False))
+case('type_checking_protocol_isinstance_cache', H % True, H % False, 'isinstance(1, m.K)',
+     'isinstance(1, m.K), isinstance("", m.K)', (False, False))
 PR = 'import typing\n@typing.runtime_checkable\nclass P(typing.Protocol):\n    def a(self): ...\n%sclass X:\n    def a(self): pass\n'
 case('type_alias_protocol', PR % '', PR % '    def b(self): ...\n', 'isinstance(m.X(), m.P)',
      'isinstance(m.X(), m.P), isinstance(m.X(), m.P)', (False, False), (3, 8))

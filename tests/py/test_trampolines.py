@@ -165,6 +165,12 @@ class Trampolines(Program):
         self.edit(DECORATED % 2 + tail)
         self.assertEqual((held(), m.f.calls), ('d2', 7))
 
+    def test_what_follows_is_not_derived(self):
+        m = self.start(PLAIN % 1)
+        self.write(n='import m\nHELD = m.f\n')
+        n = self.load('n')
+        self.assertEqual((self.edit(DECORATED % 2)['derived'], n.HELD(), m.f()), ([], 'd2', 'd2'))
+
     def test_a_dry_run_says_the_same(self):
         text = 'class A:\n    def a(self): return 1\nclass K(A):\n    def a(self): return %s\n' + TEXT + '@deco\ndef f(): return %d\n'
         m = self.start(text % ('5', 1))
