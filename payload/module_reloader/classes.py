@@ -32,7 +32,8 @@ def builds(meta):
 def refusal(change):
     """Why the change cannot be made, or None; sets change.whole where the class has to be built again."""
     members, meta = host.class_dict(change.kind), type(change.kind)
-    functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements)
+    functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements) and \
+        all(type(members.get(name)) is host.FunctionType for name in change.removed)
     if '__slots__' in change.names or '__slots__' in change.removed or '_fields' in members and issubclass(change.kind, tuple):
         change.whole = True
     if meta.__module__ == 'enum':
@@ -64,9 +65,11 @@ def changes(module, old_root, new_root, tree, signatures):
     statements = trees.classes(tree.body)
     named = dict(baseline.classes_of(module))
     for node in live_bodies(old_root, named):
-        if node.partner is None:
-            continue
         new = node.partner
+        if new is None and any(one.path == node.path and codes.is_class_body(one.code) for one in new_root.walk()):
+            refused.append({'name': node.path, 'reason': 'another class statement has this name now'})
+        if new is None:
+            continue
         if signatures.of(node.code) == signatures.of(new.code):
             continue
         old_units, new_units = units.units_of(node.code, signatures), units.units_of(new.code, signatures)
@@ -74,6 +77,7 @@ def changes(module, old_root, new_root, tree, signatures):
             refused.append({'name': node.path, 'reason': 'the tables of the standard library cannot be read'})
             continue
         gone, come = units.compare(old_units, new_units)
+        come = come + host.part('shadow').overtaken(old_units, new_units)
         if not gone and not come:
             continue
         path, kind = statements.get(new.code.co_firstlineno), named.get(node.path)
@@ -81,8 +85,8 @@ def changes(module, old_root, new_root, tree, signatures):
             refused.append({'name': node.path, 'reason': 'the class statement changed, and the module no longer has '
                             'a class of its own under this name'})
             continue
-        hit = [one for one in path[-1].body if any(trees.at_line(path[-1].body, line) is one
-                                                   for unit in come for line in set(unit.lines) if line)]
+        hit = host.part('shadow').with_later(path[-1].body, [trees.at_line(path[-1].body, line) for unit in come
+                                                             for line in sorted(set(filter(None, unit.lines)))])
         bound = {name for unit in new_units for name in unit.names()}
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)

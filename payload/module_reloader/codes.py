@@ -172,6 +172,11 @@ def path_of(function):
     return getattr(function.__code__, 'co_qualname', None) or function.__qualname__
 
 
+def defined_as(value, name, namespace):
+    """Whether VALUE is a function that a module defined under NAME."""
+    return type(value) is host.FunctionType and value.__globals__ is namespace and value.__code__.co_name == name
+
+
 def same_variables(old, new):
     """Whether a function with OLD as its code can be given NEW: CPython counts the cells, it does not check names."""
     return old.co_freevars == new.co_freevars

@@ -6,7 +6,7 @@ A constant whose live value differs from what the source says is undecided: the 
 program the value.  It is the program's when a function of the module assigns that name, and a container may have been
 filled since.  Other statements leave no trace that could be compared: they are not run, and a warning names them.
 """
-from . import baseline, codes, host, order, trees, units
+from . import baseline, codes, host, order, shadow, trees, units
 
 
 class Guess:
@@ -128,14 +128,10 @@ def guess(module, code, tree, signatures, keep=()):
     for name, kind in named.items():
         if name in statements:
             compare_class(result, kind, statements[name], paths, functions, module.dict)
-        elif '.' not in name and name not in root_names(root):
+        elif '.' not in name and name not in code.co_names:
             result.removed.append(name)
     left_over(result, module, code, tree, runtime, named)
     return result
-
-
-def root_names(root):
-    return {node.code.co_name for node in root.nodes}
 
 
 def left_over(result, module, code, tree, runtime, classes):
@@ -165,6 +161,9 @@ def compare_statement(result, statement, namespace, runtime):
         if missing or what == 'ClassDef' and type(namespace[statement.name]) is host.FunctionType and \
                 not statement.decorator_list:
             result.statements.append(statement)
+        elif what == 'ClassDef' and not statement.decorator_list and not host.is_class(namespace[statement.name]):
+            result.undecided.append({'name': statement.name, 'line': statement.lineno, 'source': 'a class',
+                                     'live': show(namespace[statement.name])})
         elif what == 'ImportFrom' and trees.starred([statement]):
             compare_star(result, statement, namespace, runtime)
         elif what == 'ImportFrom':
@@ -316,7 +315,7 @@ def compare_class(result, kind, path, paths, functions, scope):
                 any(one in functions for one in baseline.inner_functions(value)):
             gone.append(member)
     if statements or gone:
-        result.members.append((path, statements, gone))
+        result.members.append((path, shadow.with_later(path[-1].body, statements), gone))
 
 
 def other_kind(statement, live):

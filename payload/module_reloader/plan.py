@@ -161,12 +161,11 @@ def still_ours(plan, name, gone, old_root, signatures):
         return False
     value = plan.module.dict[name]
     units = host.part('units')
-    for unit in gone:
-        for before, one in zip(unit.tokens, unit.tokens[1:]):
-            if one[0] == 'STORE_NAME' and one[1] == name and before[0] in units.CONSTANT and len(before) == 2:
-                if codes.live_key(value) != before[1]:
-                    plan.warnings.append('%s left the source, and is kept: the program changed its value' % name)
-                    return False
+    stores = [before for unit in gone for before, one in zip(unit.tokens, unit.tokens[1:]) if one[:2] == ('STORE_NAME', name)]
+    constants = [one[1] for one in stores if one[0] in units.CONSTANT and len(one) == 2]
+    if constants and len(constants) == len(stores) and codes.live_key(value) not in constants:
+        plan.warnings.append('%s left the source, and is kept: the program changed its value' % name)
+        return False
     if type(value) is host.FunctionType and value.__globals__ is not plan.module.dict:
         nodes = [node for node in old_root.nodes if node.code.co_name == name]
         if nodes and value.__code__.co_filename != plan.module.filename() and not decorated(gone, name):

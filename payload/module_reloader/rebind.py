@@ -199,8 +199,8 @@ def aliases(tree, name):
 
 def uses(node, names, modules, changed):
     """Whether an expression reads one of NAMES, or an attribute out of CHANGED of one of MODULES."""
-    if trees.kind(node) == 'Lambda':
-        return False                         # reads it when it is called
+    if trees.kind(node) == 'Lambda':         # its body reads when it is called
+        return any(uses(one, names, modules, changed) for one in node.args.defaults + node.args.kw_defaults if one is not None)
     if trees.kind(node) == 'Name' and node.id in names:
         return True
     if trees.kind(node) == 'Attribute' and node.attr in changed and dotted(node.value) in modules:

@@ -2,7 +2,8 @@
 """Names that several statements of a module bind: the last one wins, also when an earlier one is run again.
 
 What a statement bound is put back if a later one, which is not run, binds the name too.  A later one that computes the
-name from what it was (`x += 1`, `f = wrap(f)`), and one of which only running it tells what it binds, runs again.
+name from what it was (`x += 1`, `f = wrap(f)`), and one of which only running it tells what it binds, runs again.  In a class, later
+ones always run again: a property and its setter are one.
 """
 from . import order, rebind, trees
 
@@ -46,6 +47,17 @@ def arrange(plan, statements):
             if names:
                 plan.shadowed[id(statement)] = names
     return sorted(chosen, key=body.index)
+
+
+def with_later(body, statements):
+    """Of the body of a class the STATEMENTS, and those after them that bind one of their names."""
+    found, names = [], set()
+    for one in body:
+        mine = set(trees.bound(one))
+        if one in statements or names & mine:
+            found.append(one)
+            names |= mine
+    return found
 
 
 def overtaken(old, new):

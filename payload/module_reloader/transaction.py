@@ -177,7 +177,8 @@ class Transaction:
                 old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
                 patch.transplant(old, new, self.journal):
             self.journal.set('item', plan.module.dict, name, old)
-        elif type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') and old is not new:
+        elif old is not new and (type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') or
+                                 id(getattr(new, '__code__', None)) in made and codes.defined_as(old, name, plan.module.dict)):
             self.journal.set('item', plan.module.dict, name, host.part('trampolines').succeed(plan, name, old, new, self.journal))
         elif host.is_class(old) and host.is_class(new) and old is not new and \
                 type(statement).__name__ not in ('Import', 'ImportFrom'):

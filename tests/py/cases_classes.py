@@ -118,3 +118,10 @@ case('instance_global', K1 + 'inst = K()\n', K2 + 'inst = K()\n', 'i = m.inst', 
 case('class_defined_twice', 'class K:\n    def a(self): return 1\nclass K:\n    def a(self): return 2\n',
      'class K:\n    x = 1\n    def a(self): return 1\nclass K:\n    def a(self): return 3\n', 'k = m.K()',
      'k.a(), hasattr(m.K, "x")', (3, False))
+case('members_swapped', 'class K:\n    a = lambda s: 1\n    def a(s): return 2\n', 'class K:\n    def a(s): return 2\n    a = lambda s: 1\n',
+     'k = m.K()', 'k.a()', 1)
+case('member_bound_again_later', 'class K:\n    x = 1\n    x = 5\n', 'class K:\n    x = 2\n    x = 5\n', '', 'm.K.x', 5)
+SET = 'class K:\n    @property\n    def p(self, d=%d): return d\n    @p.setter\n    def p(self, v): self.v = v\n'
+case('property_with_setter_default', SET % 1, SET % 2, 'k = m.K()', 'k.p, setattr(k, "p", 3) or k.v', (2, 3))
+MADE = 'import collections\nN = collections.namedtuple("N", "a")\nK = type("K", (), {})\n'
+case('made_by_call', MADE, MADE + 'D = [N, K]\n', 'N = m.N; K = m.K', 'm.D == [N, K], m.N is N', (True, True))

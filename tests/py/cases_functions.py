@@ -69,3 +69,4 @@ case('lambda_default', 'f = lambda a=1: a\n', 'f = lambda a=2: a\n', 'h = m.f', 
 case('duplicate_defs_swapped', 'def f(a=1): return a\ndef f(b=2): return b\n', 'def f(b=2): return b\ndef f(a=1): return a\n',
      '', 'm.f()', 1)
 case('under_if_unchanged', 'X = 1\ndef f(): return 1\n', 'X = 1\nif X:\n    def f(): return 1\n', 'h = m.f', 'm.f is h', True)
+case('def_to_lambda', 'def f(a=5): return a\n', 'f = lambda a=8: a\n', 'h = m.f', 'm.f(), h()', (8, 8))

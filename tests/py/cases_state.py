@@ -53,3 +53,6 @@ case('wrapped_later', DECO + 'def f(a=1): return a\nf = deco(f)\n', DECO + 'def 
 case('bound_again_under_if', 'X = 1\nif X < 2:\n    Y = 1\nelse:\n    Y = 3\n', 'Y = 0\nX = 1\nif X < 2:\n    Y = 1\nelse:\n    Y = 3\n',
      '', 'm.Y', 1)
 case('statements_swapped', 'X = 1\nX = 2\n', 'X = 2\nX = 1\n', '', 'm.X', 1)
+case('left_both_branches', 'R = [1]\nif R:\n    def f(): return 1\nelse:\n    f = None\n',
+     'R = [1]\nif R:\n    def g(): return 1\nelse:\n    g = None\n', '', 'hasattr(m, "f"), m.g()', (False, 1))
+case('constant_to_class', 'f = {"n": 3}\n', 'class f:\n    n = 3\n', '', 'm.f.n', 3)

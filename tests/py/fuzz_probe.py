@@ -150,6 +150,8 @@ def tell_held(what, value):
 
 def unnamed(told):
     """A told function without the name of its definition: it keeps the one that it was made with."""
+    if type(told) is not tuple:
+        return told
     if told[0] == 'method':
         return told[:1] + (unnamed(told[1]),) + told[2:]
     return told[:2] + told[3:] if told[0] == 'function' else told

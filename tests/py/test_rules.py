@@ -333,11 +333,11 @@ class Options(Program):
         self.assertEqual(kinds, [('frame', 'm.f', 2), ('generator', 'm.g', 5)])
 
     def test_derived(self):
-        self.write(b='X = 1\n', a='import b\nfrom b import X\nY = b.X + 1\nZ = X\n')
+        self.write(b='X = 1\n', a='import b\nfrom b import X\nY = b.X + 1\nZ = X\nL = lambda a=X: a\nM = lambda: X\n')
         self.load('b', 'a')
         self.write(b='X = 10\n')
         derived = self.entry(self.reload(), 'b')['derived']
-        self.assertEqual([(one['module'], one['name'], one['line']) for one in derived], [('a', 'Y', 3), ('a', 'Z', 4)])
+        self.assertEqual([(one['module'], one['name'], one['line']) for one in derived], [('a', 'Y', 3), ('a', 'Z', 4), ('a', 'L', 5)])
 
     def test_undo_and_history(self):
         self.write(m='X = 1\n' + F1, n='from m import X\n')
