@@ -10,8 +10,13 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "memory.h"
 #include "proc.h"
 #include "util.h"
+
+#ifndef PTRACE_GET_RSEQ_CONFIGURATION
+#define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
+#endif
 
 #define BURIAL_LIMIT (200 * NS_PER_MS)
 #define EVENT_OF(status) ((unsigned int)(status) >> 16)
@@ -69,6 +74,37 @@ static int stop_wait(struct thread *thread, uint64_t limit_ns, struct mr_error *
 	}
 }
 
+/* rseq(2) and linux/rseq.h: where the kernel is told of a restartable sequence, and what such a sequence says of itself. */
+struct rseq_configuration {
+	uint64_t area;
+	uint32_t size, signature, flags, pad;
+};
+
+enum { RSEQ_CS = 8 };
+
+struct rseq_sequence {
+	uint32_t version, flags;
+	uint64_t start, size, abort;
+};
+
+/*
+ * In the midst of a restartable sequence? The kernel sends a thread that was interrupted there to the sequence's abort, but
+ * not before it goes on, and then only if it is still there: from the stage it would come back to finish what it must not.
+ */
+static bool in_sequence(const struct thread *thread)
+{
+	const struct memory memory = { thread->tid, -1 };
+	struct rseq_configuration rseq = { 0 };
+	struct rseq_sequence sequence;
+	uint64_t at = 0;
+
+	if (thread->call.in || ptrace(PTRACE_GET_RSEQ_CONFIGURATION, thread->tid, sizeof(rseq), &rseq) < 0 || !rseq.area ||
+	    memory_read(&memory, rseq.area + RSEQ_CS, &at, sizeof(at)) < 0 || !at ||
+	    memory_read(&memory, at, &sequence, sizeof(sequence)) < 0)
+		return false;
+	return cpu_pc(&thread->regs) - sequence.start < sequence.size;
+}
+
 static int state_read(struct thread *thread, struct mr_error *err)
 {
 	struct iovec iov = { &thread->regs, sizeof(thread->regs) };
@@ -80,6 +116,8 @@ static int state_read(struct thread *thread, struct mr_error *err)
 	if (!cpu_is_64bit(&thread->regs))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d runs 32-bit code", (int)thread->tid);
 	cpu_call(&thread->regs, &thread->call);
+	if (in_sequence(thread))
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d is in a restartable sequence", (int)thread->tid);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ struct thread {
 /*
  * Stops the thread and reads its registers and signal mask. Signals that arrive meanwhile are passed on. limit_ns is a
  * CLOCK_MONOTONIC time. Errors: ENDED, STOPPED (by SIGSTOP: let go again, still stopped), TRACED, NOT_PERMITTED,
- * NO_SAFE_POINT (did not stop in time, as in an uninterruptible sleep; it stays seized, call again or thread_abandon).
+ * NO_SAFE_POINT (did not stop in time, as in an uninterruptible sleep: it stays seized, call again or thread_abandon; or it
+ * was in a restartable sequence of rseq(2), and was let go).
  */
 int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_error *err);
 

@@ -7,10 +7,12 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../inject/memory.h"
 #include "../../inject/thread.h"
 #include "subject.h"
 
@@ -74,6 +76,60 @@ Test(thread, ours_is_the_first_turn_while_it_is_held)
 	subject_end(&subject);
 	cr_expect_lt(thread_hold(&thread, subject.pid, soon(100), &err), 0);
 	cr_expect_eq(sched_getscheduler(0), SCHED_OTHER, "also when there is nothing to hold");
+}
+
+/*
+ * A sequence of rseq(2) that never ends by itself: whoever is interrupted there must come out by its abort. The area is
+ * libc's; the bytes before the abort are what libc has registered as its signature.
+ */
+static void body_sequence(struct shared *shared)
+{
+	uint64_t area = (uint64_t)(uintptr_t)__builtin_thread_pointer() + (uint64_t)__rseq_offset;
+
+	shared->ready = 1;
+	for (;;) {
+		__asm__ volatile(".pushsection .data.rel, \"aw\"\n"
+				 ".balign 32\n"
+				 "3: .long 0, 0\n .quad 1f, 2f - 1f, 4f\n"
+				 ".popsection\n"
+				 "lea 3b(%%rip), %%rax\n"
+				 "mov %%rax, 8(%0)\n"
+				 "1: jmp 1b\n"
+				 "2: ud2\n"
+				 ".byte 0x0f, 0xb9, 0x3d\n .long 0x53053053\n"
+				 "4:\n"
+				 :
+				 : "r"(area)
+				 : "rax", "memory");
+		shared->handlers++;
+	}
+}
+
+Test(thread, one_in_a_restartable_sequence_is_left_alone)
+{
+	uint8_t loop[2] = { 0 };
+	int aborted, refused = 0;
+
+	if (!__rseq_size)
+		cr_skip_test("this libc registers no rseq");
+	subject_start(&subject, body_sequence);
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	for (int i = 0; i < 200; i++) {
+		err = (struct mr_error)MR_ERROR_INIT;
+		aborted = subject.shared->handlers;
+		if (thread_hold(&thread, subject.pid, soon(2000), &err) == 0) {
+			(void)memory_read(&(struct memory){ subject.pid, -1 }, cpu_pc(&thread.regs), loop, sizeof(loop));
+			cr_expect(loop[0] != 0xeb || loop[1] != 0xfe, "not within");
+			(void)thread_release(&thread, false);
+			continue;
+		}
+		cr_assert_eq(err.code, MR_E_NO_SAFE_POINT);
+		cr_assert_not(thread.held || thread.seized);
+		refused++;
+		cr_assert(test_until(&subject.shared->handlers, aborted + 1, 2000), "the kernel has sent it on");
+	}
+	cr_expect_gt(refused, 0);
+	subject_end(&subject);
 }
 
 static struct shared *handler_shared;
