@@ -97,6 +97,11 @@ const char *report_hint(const struct mr_error *error)
 	return error->hint[0] ? error->hint : mr_code_hint(error->code);
 }
 
+int report_note(json_t *report, const char *text)
+{
+	return json_array_append_new(json_object_get(report, "notes"), json_string(text));
+}
+
 int report_take_error(json_t *report, const struct mr_error *error)
 {
 	AUTO_FREE char *sentence = report_sentence(error);

@@ -18,6 +18,8 @@ int report_take_answer(json_t *report, json_t *answer);
 int report_take_timing(json_t *report, const struct mr_answer *answer);
 /* What was seen from outside; an answer that comes later knows better. */
 int report_take_look(json_t *report, const struct mr_facts *facts, const struct mr_python *python);
+/* One more of the notes. Returns 0, or -1 when out of memory. */
+int report_note(json_t *report, const char *text);
 /* Sets error and status; one that is there already stays. */
 int report_take_error(json_t *report, const struct mr_error *error);
 

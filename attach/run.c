@@ -24,6 +24,7 @@ static void cleanup_target(struct mr_target **target)
 
 #define AUTO_TARGET __attribute__((cleanup(cleanup_target)))
 
+#define NOTE_FILTER "its seccomp filter can be read by root only, and was not asked whether it lets our calls pass"
 #define OVERDUE_AFTER 3.0	/* seconds beyond the limits that inject/ keeps by itself */
 
 /* One process; see watch.h for why it is a thread. */
@@ -150,6 +151,8 @@ static int run_request(struct job *job, struct mr_target *target, struct mr_erro
 	terminal_progress_end(job->run->terminal);
 	explain_no_turn(target, answer, err);
 	r = take_answer(job->outcome.report, answer, r, err);
+	if (answer->filter_unread && report_note(job->outcome.report, NOTE_FILTER))
+		terminal_say(job->run->terminal, "%s", mr_code_text(MR_E_MEMORY));
 	job->outcome.work = work_of(answer, job->outcome.report, r);
 	return r;
 }

@@ -21,6 +21,7 @@ struct cpu_regs {
 #define CPU_DWARF_SP 7
 #define CPU_ELF_MACHINE EM_X86_64
 #define CPU_ELF_DATA ELFDATA2LSB
+#define CPU_AUDIT_ARCH AUDIT_ARCH_X86_64
 
 /* A system call that the thread is in, at a stop. */
 struct cpu_call {
@@ -93,6 +94,7 @@ extern const struct cpu_numbers {
 	long mmap, munmap, futex, select, pselect6, ppoll, poll, epoll_wait, epoll_pwait, epoll_pwait2;
 	long rt_sigtimedwait, semtimedop, recvfrom, recvmsg, accept, accept4, restart_syscall, nanosleep, clock_nanosleep;
 	long wait4, waitid, pause, connect, sendto, sendmsg;
+	long getpid, gettid, clock_gettime, rt_sigprocmask, rt_sigpending;
 	long read, readv, write, writev, recvmmsg, sendmmsg, semop;
 } cpu_numbers;
 

@@ -29,6 +29,7 @@ const struct cpu_numbers cpu_numbers = {
 	.epoll_wait = 232, .epoll_pwait = 281, .epoll_pwait2 = 441, .rt_sigtimedwait = 128, .semtimedop = 220,
 	.recvfrom = 45, .recvmsg = 47, .accept = 43, .accept4 = 288, .restart_syscall = 219, .nanosleep = 35,
 	.clock_nanosleep = 230, .wait4 = 61, .waitid = 247, .pause = 34, .connect = 42, .sendto = 44, .sendmsg = 46,
+	.getpid = 39, .gettid = 186, .clock_gettime = 228, .rt_sigprocmask = 14, .rt_sigpending = 127,
 	.read = 0, .readv = 19, .write = 1, .writev = 20, .recvmmsg = 299, .sendmmsg = 307, .semop = 65,
 };
 

@@ -197,6 +197,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	visit_end(&d.visit);
 	visits_settle(target, now_ns() + SETTLE_LIMIT);
 	timing_take(&d);
+	ret->filter_unread = target->filters.unread;
 	(void)flock(target->memory.fd, LOCK_UN);
 	return r;
 }

@@ -98,6 +98,7 @@ struct mr_answer {
 	enum mr_delivery delivery;
 	struct mr_timing timing;
 	char where[256];	/* where the thread was, in words; "" when not known */
+	bool filter_unread;	/* it has a seccomp filter that we may not read: it might have forbidden our calls */
 	bool leftover;		/* an idle region had to stay behind; the next call frees it */
 };
 

@@ -121,6 +121,8 @@ static int refuse(const struct mr_facts *facts, struct mr_error *err)
 		return mr_fail(err, MR_E_KERNEL_THREAD, 0, "%s", facts->comm);
 	if (facts->state == 'Z' || facts->state == 'X')
 		return mr_fail(err, MR_E_ZOMBIE, 0, "process %d (%s)", (int)facts->pid, facts->comm);
+	if (facts->seccomp == 1)
+		return mr_fail(err, MR_E_SECCOMP, 0, "process %d (%s) is in the strict mode", (int)facts->pid, facts->comm);
 	if (facts->shadow_stack)
 		return mr_fail(err, MR_E_SHADOW_STACK, 0, "process %d (%s)", (int)facts->pid, facts->comm);
 	return 0;

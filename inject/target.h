@@ -9,6 +9,7 @@
 #include "moment.h"
 #include "proc.h"
 #include "python.h"
+#include "seccomp.h"
 #include "thread.h"
 #include "unwind.h"
 
@@ -25,6 +26,7 @@ struct mr_target {
 	struct verdicts verdicts;
 	struct memory memory;
 	bool fresh;		/* the maps have just been read */
+	struct seccomp_verdict filters;	/* of the main thread */
 	uint64_t stage;		/* where the stage lies, 0 before it is placed */
 	struct thread stuck[TARGET_STUCK_MAX];	/* asked to stop, and not stopped yet */
 	size_t stuck_count;

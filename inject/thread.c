@@ -270,6 +270,13 @@ int thread_poke(const struct thread *thread, uint64_t at, const void *from, size
 	return 0;
 }
 
+long thread_filter(const struct thread *thread, unsigned int index, struct sock_filter *program)
+{
+	long n = ptrace(PTRACE_SECCOMP_GET_FILTER, thread->tid, index, program);
+
+	return n < 0 ? -errno : n;
+}
+
 void thread_abandon(struct thread *thread, uint64_t limit_ns)
 {
 	struct mr_error ignored = MR_ERROR_INIT;

@@ -48,6 +48,13 @@ int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_fram
 /* Writes a word of a page that is not writable, through ptrace: where /proc/PID/mem refuses. Returns 0 or -errno. */
 int thread_poke(const struct thread *thread, uint64_t at, const void *from, size_t size);
 
+/*
+ * The seccomp filter number `index` of the held thread. program has room for BPF_MAXINSNS. Returns how many instructions it
+ * has, or -errno: -ENOENT when there is no such filter.
+ */
+struct sock_filter;
+long thread_filter(const struct thread *thread, unsigned int index, struct sock_filter *program);
+
 /* For a thread that was asked to stop and has not yet: waits up to limit_ns and lets it go. */
 void thread_abandon(struct thread *thread, uint64_t limit_ns);
 

@@ -152,15 +152,39 @@ static int stack_write(struct mr_target *target, uint64_t at, const void *bytes,
 	return r == -EFAULT ? memory_force(&target->memory, at, bytes, size) : r;
 }
 
+/* The main thread is judged once. Another one that is filtered is left alone; it is not the only one. */
+static int filters_judge(struct visit *visit, struct seccomp_verdict *ret, struct mr_error *err)
+{
+	struct mr_target *target = visit->target;
+	bool main_thread = visit->thread.tid == target->pid;
+	struct mr_error local = MR_ERROR_INIT;
+	int r = 0;
+
+	*ret = (struct seccomp_verdict){ .may_ask = true };
+	if (main_thread && target->filters.tid == target->pid)
+		*ret = target->filters;
+	else if (target->facts.seccomp)
+		r = seccomp_judge(&visit->thread, ret, &local);
+	if (r < 0)
+		return mr_fail(err, main_thread ? local.code : MR_E_NO_SAFE_POINT, 0, "%s", local.what);
+	if (main_thread)
+		target->filters = *ret;
+	return 0;
+}
+
 /* The frame lies on the thread's own stack below its red zone: dead memory, until the one change of registers. */
 int visit_redirect(struct visit *visit, struct mr_error *err)
 {
 	const struct cpu_frame *frame = &visit->frame;
 	uint8_t bytes[sizeof(frame->frame) + sizeof(frame->home) + 64] = { 0 };
 	size_t size = frame->frame.home + sizeof(frame->home) - frame->at;
+	struct seccomp_verdict filters;
 	uint64_t ns = 0;
-	int r;
+	int r = filters_judge(visit, &filters, err);
 
+	if (r < 0)
+		return r;
+	visit->frame.frame.ask = filters.may_ask;
 	memcpy(bytes, &frame->frame, sizeof(frame->frame));
 	memcpy(bytes + (frame->frame.home - frame->at), frame->home, sizeof(frame->home));
 	if (!stage_there(visit->target))

@@ -62,6 +62,7 @@ struct stage_frame {
 	uint64_t resume_rax, resume_rip;	/* how to call it again */
 	uint64_t limit;		/* address of the relative time-out that the call left to go, or 0 */
 	uint64_t limit_unit;	/* nanoseconds in one of its fraction units: 1 timespec, 1000 timeval */
+	uint64_t ask;		/* may ask the kernel for pending signals: a seccomp filter might kill for it */
 	uint64_t stopped_at;	/* ns, CLOCK_MONOTONIC: when the wait was interrupted */
 };
 

@@ -30,7 +30,7 @@ static int wait_is_over(const struct stage_frame *frame)
 	struct raw_sigaction action;
 	uint64_t pending = 0;
 
-	if (frame->wait == -ERESTARTNOINTR || raw_syscall(RAW_RT_SIGPENDING, (uint64_t)&pending, 8, 0, 0) < 0)
+	if (frame->wait == -ERESTARTNOINTR || !frame->ask || raw_syscall(RAW_RT_SIGPENDING, (uint64_t)&pending, 8, 0, 0) < 0)
 		return 0;
 	pending &= ~frame->mask;
 	for (unsigned int bit = 0; pending >> bit; bit++) {
