@@ -47,6 +47,7 @@ Test(thread, hold_and_release_leave_it_as_it_was)
 	subject_start(&subject, body_pause);
 	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
 	for (int i = 0; i < 50; i++) {
+		cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause), "back in it");
 		cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
 		cr_assert(thread.held);
 		cr_assert(thread.call.in);
