@@ -23,11 +23,12 @@ def load(parts, whole, context, digest):
         whole = whole or old is not None     # the one that it replaces stayed
         forget()
         sys.modules[PACKAGE] = package
-        host = type(sys)(PACKAGE + '.host')
-        host.__dict__['__package__'] = PACKAGE
-        sys.modules[PACKAGE + '.host'] = package.host = host
-        exec(context.timed(compile, parts['host'], OURS % 'host', 'exec', 0, True), host.__dict__)
-        host.PARTS.update(parts)
+        for name in ('lazy', 'host'):
+            module = sys.modules[PACKAGE + '.' + name] = package.__dict__[name] = type(sys)(PACKAGE + '.' + name)
+            module.__dict__['__package__'] = PACKAGE
+        exec(context.timed(compile, parts['lazy'], OURS % 'lazy', 'exec', 0, True), package.lazy.__dict__)
+        package.lazy.load(package.host.__dict__, parts['host'].decode('utf-8'), OURS % 'host')
+        package.host.PARTS.update(parts)
     for name in ('state', 'sources', 'tracking') if whole else ('state', 'sources'):
         package.host.part(name)
     if whole and '__version__' not in package.__dict__:

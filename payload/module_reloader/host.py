@@ -29,14 +29,13 @@ def part(name):
     found = package.__dict__.get(name)
     if type(found) is not type(sys) and name in PARTS:
         text = PARTS[name].decode('utf-8')
-        for line in text.split('\n'):
-            if line.startswith('from . import '):
-                for one in line[14:].split(','):
-                    part(one.split()[0])
+        for line in text.split('\nfrom . import ')[1:]:
+            for one in line.partition('\n')[0].split(','):
+                part(one.split()[0])
         found = type(sys)(PACKAGE + '.' + name)
         found.__dict__['__package__'] = PACKAGE
         sys.modules[PACKAGE + '.' + name] = found
-        exec(compile(text, '<mr-attach>/%s.py' % name, 'exec', 0, True), found.__dict__)
+        package.lazy.load(found.__dict__, text, '<mr-attach>/%s.py' % name)
         setattr(package, name, found)
     elif type(found) is not type(sys):
         found = getattr(__import__(PACKAGE, fromlist=[name]), name)

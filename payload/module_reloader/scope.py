@@ -16,6 +16,7 @@ GRAIN = 0.05                                 # seconds: how far clocks of files 
 CLOCK_BOOTTIME, FORKED = 7, 0x40             # PF_FORKNOEXEC in the flags of a process
 BOOTSTRAP = host.sys.modules.get('_frozen_importlib')
 SPEC = getattr(BOOTSTRAP, 'ModuleSpec', None)
+SOURCE_LOADER = getattr(host.sys.modules.get('_frozen_importlib_external'), 'SourceFileLoader', None)
 SPECIAL = (getattr(BOOTSTRAP, 'BuiltinImporter', BOOTSTRAP), getattr(BOOTSTRAP, 'FrozenImporter', BOOTSTRAP))
 
 
@@ -23,18 +24,35 @@ class Known:
     """What is so of a module as long as its dictionary, its spec and its __file__ are the same objects.
 
     With thousands of modules, finding it out anew would be most of the work of a command that finds nothing changed.
-    newest, seen and record are stale.py's.
     """
 
-    __slots__ = ('ident', 'spec', 'file', 'path', 'kind', 'excluded', 'newest', 'seen', 'record')
+    newest, seen, record = 0, None, None     # stale.py's
 
-    def __init__(self, name, namespace):
-        self.ident, self.spec, self.file = id(namespace), namespace.get('__spec__'), namespace.get('__file__')
-        self.path = self.file if type(self.file) is str and self.file else None
-        own = name.partition('.')[0] in OWN or namespace.get('__name__') in OWN
-        self.kind = None if own else find_kind(namespace, self.spec, self.path)
-        self.excluded = self.kind == 'source' and is_excluded(self.path)
-        self.newest, self.seen, self.record = 0, None, None
+    def __init__(self, ident, spec, file, kind, excluded):
+        self.ident, self.spec, self.file, self.kind, self.excluded = ident, spec, file, kind, excluded
+
+    @property
+    def path(self):
+        return self.file if type(self.file) is str and self.file else None
+
+
+def learn(name, namespace, spec, file):
+    """Find it out; the first lines are for what nearly all modules are."""
+    loader = namespace.get('__loader__')
+    if type(loader) is SOURCE_LOADER and type(spec) is SPEC and type(file) is str and spec.origin == file and \
+            file.endswith('.py'):
+        kind = 'source'
+    else:
+        kind = find_kind(namespace, spec, file if type(file) is str and file else None)
+    if name.startswith(OWN) and name.partition('.')[0] in OWN or namespace.get('__name__') in OWN:
+        kind = None
+    excluded = False
+    if kind == 'source':
+        folder = file.rpartition('/')[0]
+        excluded = FOLDERS.get(folder)
+        if excluded is None:
+            excluded = FOLDERS[folder] = is_excluded(file)
+    return Known(id(namespace), spec, file, kind, excluded)
 
 
 class Module:
@@ -90,13 +108,10 @@ def spec_of(namespace):
 
 
 def is_excluded(path):
-    folder = path.rpartition('/')[0] + '/'
-    found = FOLDERS.get(folder)
-    if found is None:
-        library = host.standard_library()
-        found = FOLDERS[folder] = library is not None and folder.startswith(library + '/') or \
-            any(part in folder for part in INSTALLED)
-    return found
+    library = host.standard_library()
+    if library is not None and path.startswith(library + '/'):
+        return True
+    return any(part in path for part in INSTALLED)
 
 
 def namespace_of(name, entry):
@@ -124,10 +139,9 @@ def rows():
         namespace = entry.__dict__ if type(entry) is plain else namespace_of(name, entry)
         if type(namespace) is not dict:
             continue
-        known = known_ones.get(name)
-        if known is None or known.ident != id(namespace) or known.file is not namespace.get('__file__') or \
-                known.spec is not namespace.get('__spec__'):
-            known = known_ones[name] = Known(name, namespace)
+        known, spec, file = known_ones.get(name), namespace.get('__spec__'), namespace.get('__file__')
+        if known is None or known.file is not file or known.spec is not spec or known.ident != id(namespace):
+            known = known_ones[name] = learn(name, namespace, spec, file)
         if known.kind is None:
             continue
         first = seen.setdefault(known.ident, name)

@@ -29,7 +29,7 @@ def suspects(context, rows):
     """Those of ROWS whose source may not be what they run."""
     rows = [row for row in rows if row[2].kind == 'source']
     found, tracked, born = [], state.STATE['tracked'], int(scope.born() * SECOND)
-    for row, newest in zip(rows, evidence.newest([row[2].path for row in rows], context)):
+    for row, newest in zip(rows, evidence.newest([row[2].file for row in rows], context)):
         if not 0 < newest <= born - SECOND and changed(row[2], newest, tracked.get(row[0]), born):
             found.append(row)
     return found

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Compiles the functions of a part when they are first called: a command needs a fraction of them, and compiling holds
+the GIL, 1 ms for 100 lines.
+
+The text is cut by its lines, which is quick: a function that stands at the beginning of a line, or is a method of a class
+that does, ends where the indentation does.  What is left is compiled at once.  In the place of the function stands one
+that compiles it, at its lines, and puts it there.  Small functions are not worth it; decorated ones and special methods
+stay whole, since others than we may look at them.
+"""
+LEAST = 6                                    # lines
+
+
+def cut(lines):
+    """(LINES without the functions that can wait, those: (name, its class or None, first line, line after the last))."""
+    kept, found, owner, number = [], [], None, 0
+    while number < len(lines):
+        line, end = lines[number], number + 1
+        if line and line[0] not in ' #)':
+            owner = line[6:].partition(':')[0].partition('(')[0] if line.startswith('class ') else None
+        indent = '' if line.startswith('def ') else '    ' if owner and line.startswith('    def ') else None
+        if indent is not None:
+            name = line[len(indent) + 4:].partition('(')[0]
+            while end < len(lines) and (not lines[end].strip() or lines[end].startswith(indent + ' ')):
+                end += 1
+            special = name.startswith('__') and name != '__init__'
+            if end - number >= LEAST and not special and not lines[number - 1].startswith(indent + '@'):
+                found.append((name, owner if indent else None, number, end))
+                kept.extend([indent + 'pass' if indent else ''] + [''] * (end - number - 1))
+                number = end
+                continue
+        kept.append(line)
+        number += 1
+    return kept, found
+
+
+def load(namespace, text, filename):
+    """Execute TEXT in NAMESPACE."""
+    lines = text.split('\n')
+    kept, found = cut(lines)
+    for name, owner, start, end in found:
+        if owner is None:
+            namespace[name] = later(namespace, filename, name, None, lines[start:end], start)
+    exec(compile('\n'.join(kept), filename, 'exec', 0, True), namespace)
+    for name, owner, start, end in found:
+        if owner is not None:
+            setattr(namespace[owner], name, later(namespace, filename, name, owner, lines[start:end], start))
+
+
+def later(namespace, filename, name, owner, lines, start):
+    """What stands in the place of a function until it is called."""
+    made = {}
+
+    def first(*args, **more):
+        if name not in made:
+            head = '\n' * start if owner is None else '\n' * (start - 1) + 'if 1:\n'
+            exec(compile(head + '\n'.join(lines), filename, 'exec', 0, True), namespace, made)
+            if owner is not None:
+                made[name].__qualname__ = owner + '.' + name
+                if namespace[owner].__dict__.get(name) is first:
+                    setattr(namespace[owner], name, made[name])
+            elif namespace.get(name) is first:
+                namespace[name] = made[name]
+        return made[name](*args, **more)
+    return first
