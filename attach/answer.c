@@ -42,6 +42,7 @@ static const struct field kept_fields[] = {
 static const struct field running_fields[] = {
 	{ STRING, false, "kind", NULL },
 	{ STRING, false, "thread", NULL },
+	{ STRING, false, "name", NULL },
 	{ STRING, false, "function", NULL },
 	{ STRING, false, "file", NULL },
 	{ INTEGER, false, "line", NULL },

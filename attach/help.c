@@ -29,6 +29,8 @@ static const char options_text[] =
 	"      --full               run every module-level statement again, not only the changed ones\n"
 	"      --keep [MODULE.]NAME     never run the statement that binds this name\n"
 	"      --reinit [MODULE.]NAME   always run it\n"
+	"      --dependents         make values elsewhere again that were computed from what changes\n"
+	"      --on-stack report|wait|refuse   what is running while its code changes (default report)\n"
 	"      --all                also the standard library and installed packages\n"
 	"      --thread auto|main|any   which thread runs our code\n"
 	"  -t, --timeout SECS       to find a safe point, and again for the work; 0 for none (default 10)\n"

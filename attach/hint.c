@@ -49,6 +49,7 @@ static bool append_options(char *line, size_t size, const struct options *option
 {
 	return (!options->dry_run || append_word(line, size, "-n")) && (!options->all || append_word(line, size, "--all")) &&
 	       (!options->full || append_word(line, size, "--full")) &&
+	       (!options->dependents || append_word(line, size, "--dependents")) &&
 	       append_each(line, size, "--keep", &options->keep) &&
 	       append_each(line, size, "--reinit", &options->reinit);
 }

@@ -152,6 +152,10 @@ static void print_old_code(struct terminal *terminal, const json_t *module, bool
 			(void)fputs(", thread ", terminal->out);
 			human_field(terminal, item, "thread");
 		}
+		if (human_string(item, "name")[0]) {
+			(void)fputs(", ", terminal->out);
+			human_field(terminal, item, "name");
+		}
 		(void)fputs(" (", terminal->out);
 		human_field(terminal, item, "file");
 		(void)fprintf(terminal->out, ":%" JSON_INTEGER_FORMAT ")\n", human_integer(item, "line"));

@@ -132,8 +132,6 @@ static int parse_on_stack(const char *text, struct options *ret, struct mr_error
 
 	if (choice < 0)
 		return choice;
-	if (choice > 0)
-		return usage(err, "--on-stack %s is not available in this version", text);
 	ret->on_stack = choices[choice];
 	return 0;
 }
@@ -183,6 +181,7 @@ static bool parse_flag(int option, struct options *ret)
 	case 'h': flag = &ret->help; break;
 	case LONG_VERSION: flag = &ret->version; break;
 	case LONG_FULL: flag = &ret->full; break;
+	case LONG_DEPENDENTS: flag = &ret->dependents; break;
 	case LONG_ALL: flag = &ret->all; break;
 	case LONG_FORCE: flag = &ret->force; break;
 	case LONG_TREE: flag = &ret->tree; break;
@@ -209,7 +208,6 @@ static int parse_option(int option, struct options *ret, struct mr_error *err)
 	case LONG_UNIT: ret->unit = optarg; return 0;
 	case LONG_CGROUP: ret->cgroup = optarg; return 0;
 	case LONG_ALL_OR_NOTHING: return usage(err, "--all-or-nothing is not available in this version");
-	case LONG_DEPENDENTS: return usage(err, "--dependents is not available in this version");
 	default: return mr_fail(err, MR_E_BUG, 0, "option %d has no meaning", option);
 	}
 }

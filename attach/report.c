@@ -120,11 +120,24 @@ int report_status(const json_t *report)
 	return (int)json_integer_value(json_object_get(report, "status"));
 }
 
+bool report_is_error(const json_t *report, const char *code)
+{
+	const char *found = json_string_value(json_object_get(json_object_get(report, "error"), "code"));
+
+	return found && !strcmp(found, code);
+}
+
 bool report_interrupted(const json_t *report)
 {
-	const char *code = json_string_value(json_object_get(json_object_get(report, "error"), "code"));
+	return report_is_error(report, "interrupted");
+}
 
-	return code && !strcmp(code, "interrupted");
+int report_waited(json_t *report)
+{
+	if (json_object_set_new(json_object_get(report, "error"), "hint",
+				json_string("--timeout SECS waits longer; --on-stack report goes on all the same")))
+		return -1;
+	return json_object_set_new(report, "status", json_integer(mr_code_status(MR_E_WORK_TIMEOUT)));
 }
 
 bool report_lost(const json_t *report)

@@ -32,6 +32,9 @@ char *report_sentence(const struct mr_error *error);
 const char *report_hint(const struct mr_error *error);
 
 int report_status(const json_t *report);
+bool report_is_error(const json_t *report, const char *code);
+/* What --on-stack wait waited for did not come before the timeout. */
+int report_waited(json_t *report);
 /* The work ended because it was interrupted, by the timeout or by a signal to us. */
 bool report_interrupted(const json_t *report);
 /* A reload failed, and not everything could be put back. */

@@ -211,32 +211,80 @@ static int refuse_no_moment(const struct options *options, const struct mr_targe
 	return mr_hint(err, "--force does it all the same");
 }
 
-static int run_command(struct job *job, struct mr_error *err)
+/* --on-stack wait: the engine changed nothing, because what it would replace is running. */
+static bool is_on_stack(const struct job *job)
+{
+	return !strcmp(job->run->options->on_stack, "wait") && report_is_error(job->outcome.report, "on-stack");
+}
+
+/* All that an attempt needs is looked at anew: between two of them the process goes on. */
+static int run_once(struct job *job, struct mr_error *err)
 {
 	const struct run *run = job->run;
-	const struct selected *process = &job->process;
-	struct outcome *ret = &job->outcome;
+	pid_t pid = job->process.pid;
 	AUTO_TARGET struct mr_target *target = NULL;
-	struct preflight facts;
-	int r = preflight_run(run->options, process->pid, &facts, err);
+	int r = mr_target_open(pid, &target, err);
 
-	if (run->options->command->id == COMMAND_INFO)
-		return run_info(process->pid, &facts, r, ret, err);
-	if (!r)
-		r = mr_target_open(process->pid, &target, err);
 	if (r) {
 		target = NULL;
 		return r;
 	}
-	say_target(run, process->pid, target);
-	if (report_take_look(ret->report, mr_target_facts(target), mr_target_python(target)))
+	say_target(run, pid, target);
+	if (report_take_look(job->outcome.report, mr_target_facts(target), mr_target_python(target)))
 		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
 	r = refuse_no_moment(run->options, target, err);
 	if (r)
 		return r;
 	r = run_request(job, target, err);
-	syslog_line(run->options, process->pid, r ? mr_code_status(err->code) : report_status(ret->report));
+	if (r || !is_on_stack(job))
+		syslog_line(run->options, pid, r ? mr_code_status(err->code) : report_status(job->outcome.report));
 	return r;
+}
+
+/* Waits a little, and makes room for another report. Returns false when the time for the work, from start on, is over. */
+static bool wait_for_another(struct job *job, double start)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	double timeout = job->run->options->timeout, again;
+	json_t *report;
+
+	on_progress(job, "waiting until nothing runs what would change");
+	(void)nanosleep(&pause, NULL);
+	again = now();
+	job->outcome.work = WORK_NONE;
+	if (on_asked(job) || (timeout > 0 && again > start + timeout))
+		return false;
+	report = report_new(job->run->options->command->name, job->process.pid);
+	if (!report)
+		return false;
+	json_decref(job->outcome.report);
+	job->outcome.report = report;
+	__atomic_store(&job->begun, &again, __ATOMIC_RELAXED);
+	mr_answer_free(&job->answer);
+	return true;
+}
+
+static int run_command(struct job *job, struct mr_error *err)
+{
+	const struct options *options = job->run->options;
+	double start = now();
+	struct preflight facts;
+	int r = preflight_run(options, job->process.pid, &facts, err);
+
+	if (options->command->id == COMMAND_INFO)
+		return run_info(job->process.pid, &facts, r, &job->outcome, err);
+	if (r)
+		return r;
+	do
+		r = run_once(job, err);
+	while (!r && is_on_stack(job) && wait_for_another(job, start));
+	terminal_progress_end(job->run->terminal);
+	if (r || is_left(job) || !is_on_stack(job))
+		return r;
+	if (report_waited(job->outcome.report))
+		return mr_fail(err, MR_E_MEMORY, 0, "making the report");
+	syslog_line(options, job->process.pid, report_status(job->outcome.report));
+	return 0;
 }
 
 /* Is it a process that we run in: a shell, say, whose command line has the words that its own pgrep looks for? */
@@ -306,8 +354,10 @@ static bool job_overdue(void *data)
 {
 	struct job *job = data;
 	double timeout = job->run->options->timeout;
-	double limit = job->begun + timeout + OVERDUE_AFTER;
+	double limit;
 
+	__atomic_load(&job->begun, &limit, __ATOMIC_RELAXED);
+	limit += timeout + OVERDUE_AFTER;
 	if (__atomic_load_n(&job->answer.placed, __ATOMIC_RELAXED))
 		limit += timeout + OVERDUE_AFTER;
 	if (signals_caught() && job->asked <= 0)

@@ -68,7 +68,7 @@ def complaints(page):
         if not re.search(r'^\.It .*Fl -%s\b' % re.escape(option), page, re.M):
             yield 'docs/mr-attach.1: the option --%s is missing' % option
     offered = [name for name, row in rows if '.later = true' not in row]
-    offered += [name for name in options if name not in ('all-or-nothing', 'dependents')]   # not available yet
+    offered += [name for name in options if name != 'all-or-nothing']   # not available yet
     for shell in ('bash', 'zsh', 'fish'):
         text = (ROOT / 'docs' / 'completions' / ('mr-attach.' + shell)).read_text()
         for word in offered:

@@ -15,7 +15,7 @@ _mr_attach()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} word command='' selected='' i
 	local commands='info track untrack list stale reload reload-stale undo history exec run'
-	local options='--dry-run --full --keep --reinit --on-stack --all --thread --timeout --json
+	local options='--dry-run --full --keep --reinit --dependents --on-stack --all --thread --timeout --json
 		--errors --jobs --quiet --verbose --color --force --help --version --tree --unit --cgroup'
 
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -27,7 +27,7 @@ _mr_attach()
 		[[ $word == +([0-9]) || $word == --unit* || $word == --cgroup* ]] && selected=1
 	done
 	case $prev in
-	--on-stack) COMPREPLY=($(compgen -W report -- "$cur")); return ;;
+	--on-stack) COMPREPLY=($(compgen -W 'report wait refuse' -- "$cur")); return ;;
 	--thread) COMPREPLY=($(compgen -W 'auto main any' -- "$cur")); return ;;
 	--color) COMPREPLY=($(compgen -W 'auto always never' -- "$cur")); return ;;
 	--errors) COMPREPLY=($(compgen -W 'prose gcc' -- "$cur")); return ;;

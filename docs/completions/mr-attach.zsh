@@ -20,10 +20,11 @@ commands=(
 )
 options=(
 	{-n,--dry-run}'[change nothing]'
+	'--dependents[make values elsewhere again that were computed from what changes]'
 	'--full[run every module-level statement again]'
 	'*--keep[never run what binds this name]:name'
 	'*--reinit[always run what binds this name]:name'
-	'--on-stack[functions that are running]:what:(report)'
+	'--on-stack[functions that are running]:what:(report wait refuse)'
 	'--all[also installed packages]'
 	'--thread[which thread]:which:(auto main any)'
 	{-t,--timeout}'[limits]:seconds'

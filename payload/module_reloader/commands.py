@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
-from . import codes, forecast, history, host, order, plan as plans, report, scope, stale, state, transaction
+from . import codes, forecast, history, host, order, plan as plans, report, running, scope, stale, state, transaction
 
 
 class Result:
@@ -138,7 +138,11 @@ class Work:
 
     def dry(self, work):
         work.prepare()
-        running = transaction.running_old(self.plans, work.heap)
+        try:
+            work.check_stacks()
+        except host.Refusal as refusal:
+            return self.fail(refusal.error, self.plans[0].module.name)
+        running.find(self.plans, work.heap)
         rebind, imports = None, None
         for plan in self.plans:
             if plan.replaced:
@@ -149,7 +153,6 @@ class Work:
                               plan.rebound.append)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
-            entry['running_old'] = running[id(plan)]
             if self.options.get('verbose'):
                 entry['diff'] = host.part('differ').unified(plan)
             self.result.modules.append(entry)
@@ -177,13 +180,12 @@ class Work:
         return self.fail(found, name)
 
     def done(self, work):
-        running = transaction.running_old(self.plans, work.heap)
+        running.find(self.plans, work.heap)
         now = host.time.time()
         for plan in self.plans:
             self.derive(plan, work.imports)
             state.remember(plan.module, plan.examined.data, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
-            entry['running_old'] = running[id(plan)]
             if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
             self.result.modules.append(entry)

@@ -193,7 +193,7 @@ def rest(seconds):
 
 
 def referrers(*objects):
-    """(what refers to one of OBJECTS, how many objects were frozen, seconds): one walk over the heap.
+    """(what refers to one of OBJECTS, or all objects, how many objects were frozen, seconds): one walk over the heap.
 
     Objects that a pre-fork server froze are hidden from the collector, so they are thawed for the walk.
     """
@@ -201,7 +201,7 @@ def referrers(*objects):
     frozen = gc.get_freeze_count() if hasattr(gc, 'get_freeze_count') else 0
     if frozen:
         gc.unfreeze()
-    found = gc.get_referrers(*objects)
+    found = gc.get_referrers(*objects) if objects else gc.get_objects()
     if frozen:
         gc.freeze()
     return found, frozen, time.perf_counter() - start

@@ -36,11 +36,16 @@ class Heap:
     def __init__(self, context):
         self.context, self.report, self.asked, self.found = context, {}, {}, []
 
+    def look(self, *values):
+        """What refers to one of VALUES; all objects, if there are none."""
+        found, frozen, seconds = self.context.timed(host.referrers, *values)
+        self.report.update(walks=self.report.get('walks', 0) + 1, frozen=frozen, objects=sys.getallocatedblocks() or None,
+                           ms=round(self.report.get('ms', 0) + seconds * 1e3, 2))
+        return found
+
     def walk(self, values):
         """Find the functions and generators that refer to one of VALUES."""
-        found, frozen, seconds = self.context.timed(host.referrers, *values)
-        self.report.update(walks=self.report.get('walks', 0) + 1, frozen=frozen,
-                           ms=round(self.report.get('ms', 0) + seconds * 1e3, 2))
+        found = self.look(*values)
         self.asked.update((id(one), one) for one in values)
         self.found.extend(one for one in found if type(one) is host.FunctionType or type(one).__name__ in SUSPENDED)
 

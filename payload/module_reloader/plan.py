@@ -28,6 +28,7 @@ class Plan:
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
         self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
+        self.running = []
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
 
     def names(self, option):

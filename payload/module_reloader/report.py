@@ -19,7 +19,8 @@ def planned(plan, state, why):
     return module(plan.module.name, plan.module.path, state, why, plan.examined.baseline,
                   changed=sorted(set(plan.changed)), added=sorted(set(plan.added)), removed=list(plan.gone),
                   rebound=list(plan.rebound), executed=sorted(plan.executed, key=lambda one: one['line']), derived=list(plan.derived),
-                  kept_old=unique(plan.kept_old + stuck(plan)), warnings=list(plan.warnings), ran_us=plan.microseconds)
+                  kept_old=unique(plan.kept_old + stuck(plan)), running_old=list(plan.running),
+                  warnings=list(plan.warnings), ran_us=plan.microseconds)
 
 
 def stuck(plan):

@@ -52,6 +52,7 @@ class Transaction:
                 if plan.statements or plan.classes or plan.removed:
                     self.module(plan)
             self.commit()
+            self.check_stacks()
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
@@ -82,13 +83,10 @@ class Transaction:
         self.commit()
 
     def check_stacks(self):
-        """--on-stack refuse: nothing may be running whose code would change."""
-        if self.plans and self.plans[0].options.get('on_stack') == 'refuse':
-            for entries in running_old(self.plans, self.heap).values():
-                for one in entries:
-                    raise host.Refusal('refused', '%s is running%s, line %s' % (
-                        one['function'], ' in thread ' + one['thread'] if one['thread'] else '', one['line']),
-                        '--on-stack report goes on all the same', file=one['file'], line=one['line'])
+        """--on-stack: nothing may go on in old code, unless it is only to be reported."""
+        policy = self.plans[0].options.get('on_stack') if self.plans else None
+        if policy in ('refuse', 'wait'):
+            host.part('onstack').check(self.plans, self.context, policy)
 
     def module(self, plan):
         start, staging = host.time.perf_counter(), host.part('staging')
@@ -222,47 +220,3 @@ class Transaction:
             name = codes.path_of(left[0])
             raise host.Refusal('refused', '%s.%s would go on running old code: %s' % (
                 plan.module.name, name, reasons.get(name, 'no way was found to replace it')), module=plan.module.name)
-
-
-def running_old(plans, heap):
-    """Frames, generators and coroutines that go on in code that was replaced: {id of plan: [entries]}."""
-    replaced = [(plan, one) for plan in plans for one in plan.patches + plan.stuck if one.changed]
-    old = {id(one.old): (plan, one) for plan, one in replaced}
-    found = {id(plan): [] for plan in plans}
-    if not old:
-        return found
-    names = thread_names()
-    for ident, frame in list(host.sys._current_frames().items()):
-        while frame is not None:
-            if id(frame.f_code) in old:
-                plan, one = old[id(frame.f_code)]
-                found[id(plan)].append(entry('frame', names.get(ident, 'thread %d' % ident), plan, one, frame.f_lineno))
-            frame = frame.f_back
-    suspended = [code for plan in plans for code in plan.suspended]
-    if suspended:
-        kinds = {'generator': 'gi', 'coroutine': 'cr', 'async_generator': 'ag'}
-        for value in heap.suspended(suspended):
-            prefix = kinds.get(type(value).__name__)
-            if prefix and id(getattr(value, prefix + '_code', None)) in old:
-                frame = getattr(value, prefix + '_frame', None)
-                if frame is not None and not getattr(value, prefix + '_running', False):
-                    plan, one = old[id(getattr(value, prefix + '_code'))]
-                    found[id(plan)].append(entry(type(value).__name__, None, plan, one, frame.f_lineno))
-    return found
-
-
-def entry(kind, thread, plan, one, line):
-    return {'kind': kind, 'thread': thread, 'function': plan.module.name + '.' + one.path,
-            'file': plan.module.path, 'line': line}
-
-
-def thread_names():
-    """The names of the program's threads, without calling anything of theirs."""
-    threading = host.sys.modules.get('threading')
-    active = getattr(threading, '_active', None) if type(threading) is host.ModuleType else None
-    found = {}
-    for ident, thread in list(active.items()) if type(active) is dict else ():
-        name = getattr(thread, '__dict__', {}).get('_name')
-        if isinstance(name, str):
-            found[ident] = name
-    return found

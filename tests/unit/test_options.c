@@ -70,7 +70,7 @@ Test(options, stand_anywhere)
 {
 	cr_assert_eq(parse("-n", "42", "--full", "reload", "-j", "a.b", "--keep", "X", "c.py", "--keep=m.Y", "-vt", "2.5",
 			   "--on-stack=report", "--thread", "any", "-v", NULL), 0);
-	cr_expect(options.dry_run && options.full && options.json);
+	cr_expect(options.dry_run && options.full && options.json && !options.dependents);
 	cr_expect_eq(options.verbose, 2);
 	cr_expect_eq(options.timeout, 2.5);
 	cr_expect_eq(options.thread, MR_THREAD_ANY);
@@ -79,6 +79,16 @@ Test(options, stand_anywhere)
 	cr_expect_str_eq(options.operands.word[1], "c.py");
 	cr_assert_eq(options.keep.count, 2);
 	cr_expect_str_eq(options.keep.word[1], "m.Y");
+}
+
+Test(options, about_what_runs_and_what_depends)
+{
+	cr_assert_eq(parse("42", "reload-stale", "--dependents", "--on-stack", "wait", NULL), 0);
+	cr_expect(options.dependents);
+	cr_expect_str_eq(options.on_stack, "wait");
+	cr_assert_eq(parse("42", "--on-stack=refuse", "reload", "a", NULL), 0);
+	cr_expect_str_eq(options.on_stack, "refuse");
+	expect_usage("--on-stack takes report, wait or refuse, not 'x'", "", "42", "reload-stale", "--on-stack=x", NULL);
 }
 
 Test(options, end_at_the_operand_of_run)
@@ -161,8 +171,6 @@ Test(options, wrong_options)
 	expect_usage("--thread takes auto, main or any, not 'x'", "", "42", "list", "--thread=x", NULL);
 	expect_usage("--errors takes prose or gcc, not 'x'", "", "42", "list", "--errors=x", NULL);
 	expect_usage("--jobs takes a number from 1 on, not '0'", "", "42", "list", "--jobs=0", NULL);
-	expect_usage("--on-stack wait is not available in this version", "", "42", "reload-stale", "--on-stack=wait", NULL);
-	expect_usage("--dependents is not available in this version", "", "42", "reload-stale", "--dependents", NULL);
 	expect_usage("--all-or-nothing is not available in this version", "", "42", "list", "--all-or-nothing", NULL);
 }
 
@@ -170,6 +178,7 @@ Test(options, that_would_be_ignored)
 {
 	expect_usage("--dry-run does not go with exec", "", "42", "-n", "exec", "1", NULL);
 	expect_usage("--full does not go with list", "", "42", "list", "--full", NULL);
+	expect_usage("--dependents does not go with stale", "", "42", "stale", "--dependents", NULL);
 	expect_usage("--on-stack does not go with track", "", "42", "track", "--on-stack=report", NULL);
 	cr_assert_eq(parse("42", "stale", "--all", NULL), 0);
 }
