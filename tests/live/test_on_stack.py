@@ -9,7 +9,7 @@ import unittest
 from harness import HERE_NOW, MR_ATTACH, PATIENCE, REQUIRED, each, environment, expand, label
 from test_reload import ReloadTest, shop
 
-MAIN = '''import signal, threading
+MAIN = '''import os, signal, threading, time
 import slow, tax
 gates = {"worker": threading.Event(), "main": threading.Event()}
 signal.signal(signal.SIGUSR1, lambda *unused: gates["main"].set())
@@ -17,6 +17,8 @@ done = []
 first = threading.Thread(target=int)
 first.start()
 first.join()                                 # the end of a first thread loads libgcc_s
+while os.path.isdir("/proc/self/task") and len(os.listdir("/proc/self/task")) > 1:
+    time.sleep(0.001)                        # the kernel's own end of it comes later
 worker = threading.Thread(target=lambda: done.append(slow.work(gates["worker"])), name="worker-7")
 '''
 SLOW = '''RATE = 1
@@ -114,7 +116,7 @@ class OnStack(ReloadTest):
                 process.send_signal(signal.SIGTERM)
                 self.assertEqual(process.wait(PATIENCE), 128 + signal.SIGTERM)
                 self.assertIn(b'ended by SIGTERM: nothing was done', process.stderr.read())
-            s.ask('gates["worker"].set()')
+            s.ask('[gates["worker"].set(), worker.join()]')
             s.target.stop()
 
 

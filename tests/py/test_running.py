@@ -108,6 +108,7 @@ class Running(Program):
             import greenlet
         except ImportError:
             self.skipTest('needs greenlet')
+        self.addCleanup(sys.modules.pop, 'greenlet')
         main = greenlet.getcurrent()
         green = greenlet.greenlet(lambda: self.m.blocks(threading.Event(), type('Gate', (), {'wait': lambda self: main.switch()})()))
         green.switch()
