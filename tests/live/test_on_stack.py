@@ -78,7 +78,7 @@ class OnStack(ReloadTest):
     def test_wait_in_vain(self, python):
         with slow(python) as s:
             s.ask('worker.start()')
-            result = s.attach('--on-stack=wait', '-t', '0.4', 'reload-stale')
+            result = s.attach('--on-stack=wait', '-t', '2', 'reload-stale')
             self.assertStatus(result, 7)
             self.assertReport(result.json)
             self.assertEqual((result.json['status'], result.json['error']['code']), (7, 'on-stack'))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What goes on in old code, as the report names it: frames, generators, coroutines, tasks, greenlets."""
+import gc
 import sys
 import threading
 import unittest
@@ -71,6 +72,16 @@ class Running(Program):
         self.assertGreaterEqual(self.answer['heap']['ms'], 0)
         self.assertEqual((next(gen), list(fresh)), ('old', [1, 'old']))
         coro.close()
+
+    def test_nothing_of_ours_stays(self):
+        gc.collect()
+        gc.disable()
+        try:
+            self.found()
+            kinds = [type(one).__name__ for one in gc.get_objects() if type(one).__module__.startswith('_mr_attach')]
+            self.assertEqual([one for one in kinds if one in ('Module', 'Plan', 'Examined', 'Transaction')], [])
+        finally:
+            gc.enable()
 
     def test_threads(self):
         started, gate = threading.Event(), threading.Event()
