@@ -162,13 +162,14 @@ def engine(request, context):
     found, digest = parts()
     if 'attached' not in found:
         raise Failed('engine', 'the engine was not sent with the command ' + request['command'])
-    known, code = getattr(sys.modules.get('_mr_attach'), 'loader', (None, None))
+    known, loader = getattr(sys.modules.get('_mr_attach'), 'loader', (None, None))
     if known != digest:
-        code = context.timed(compile, found['attached'], OURS + '>/attached.py', 'exec', 0, True)
-    context.compiled = {'boot': BOOT, 'loader': (digest, code)}
-    namespace = {'__name__': '__mr_boot__'}
-    exec(code, namespace)
-    return namespace['run'](request, context, found, digest)
+        lazy, loader = {'__name__': '_mr_attach.lazy'}, {'__name__': '__mr_boot__'}
+        exec(context.timed(compile, found['lazy'], OURS + '>/lazy.py', 'exec', 0, True), lazy)
+        lazy['load'](loader, found['attached'].decode('utf-8'), OURS + '>/attached.py')
+        loader['LAZY'] = lazy
+    context.compiled = {'boot': BOOT, 'loader': (digest, loader)}
+    return loader['run'](request, context, found, digest)
 
 
 def blank():

@@ -7,6 +7,7 @@ version is replaced, and what it remembered is adopted.
 """
 import sys
 
+LAZY = {}                                    # what is defined in lazy.py: boot.py puts it here
 OURS = '<mr-attach>/%s.py'
 PACKAGE, PUBLIC = '_mr_attach', 'module_reloader'
 LOOKING = ('list', 'stale', 'history')
@@ -26,13 +27,13 @@ def load(parts, whole, context, digest):
         for name in ('lazy', 'host'):
             module = sys.modules[PACKAGE + '.' + name] = package.__dict__[name] = type(sys)(PACKAGE + '.' + name)
             module.__dict__['__package__'] = PACKAGE
-        exec(context.timed(compile, parts['lazy'], OURS % 'lazy', 'exec', 0, True), package.lazy.__dict__)
+        package.lazy.__dict__.update(LAZY)
         package.lazy.load(package.host.__dict__, parts['host'].decode('utf-8'), OURS % 'host')
         package.host.PARTS.update(parts)
     for name in ('state', 'sources', 'tracking') if whole else ('state', 'sources'):
         package.host.part(name)
     if whole and '__version__' not in package.__dict__:
-        exec(context.timed(compile, parts['__init__'], OURS % '__init__', 'exec', 0, True), package.__dict__)
+        package.lazy.load(package.__dict__, parts['__init__'].decode('utf-8'), OURS % '__init__')
     adopt(package)
     return package
 

@@ -136,9 +136,12 @@ def rows():
     for name, entry in list(host.sys.modules.items()):
         if type(name) is not str:
             continue
-        namespace = entry.__dict__ if type(entry) is plain else namespace_of(name, entry)
-        if type(namespace) is not dict:
-            continue
+        if type(entry) is plain:
+            namespace = entry.__dict__
+        else:
+            namespace = namespace_of(name, entry)
+            if type(namespace) is not dict:
+                continue
         known, spec, file = known_ones.get(name), namespace.get('__spec__'), namespace.get('__file__')
         if known is None or known.file is not file or known.spec is not spec or known.ident != id(namespace):
             known = known_ones[name] = learn(name, namespace, spec, file)

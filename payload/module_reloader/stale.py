@@ -28,11 +28,10 @@ class Examined:
 def suspects(context, rows):
     """Those of ROWS whose source may not be what they run."""
     rows = [row for row in rows if row[2].kind == 'source']
-    found, tracked, born = [], state.STATE['tracked'], int(scope.born() * SECOND)
-    for row, newest in zip(rows, evidence.newest([row[2].file for row in rows], context)):
-        if not 0 < newest <= born - SECOND and changed(row[2], newest, tracked.get(row[0]), born):
-            found.append(row)
-    return found
+    tracked, born = state.STATE['tracked'], int(scope.born() * SECOND)
+    before = born - SECOND                   # there is no doubt: the usual case, in a plain loop
+    return [row for row, newest in zip(rows, evidence.newest([row[2].file for row in rows], context))
+            if not 0 < newest <= before and changed(row[2], newest, tracked.get(row[0]), born)]
 
 
 def changed(known, newest, record, born):
