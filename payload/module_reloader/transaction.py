@@ -39,12 +39,22 @@ class Transaction:
             if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
                 host.part('trampolines').prepare(plan)
             forecast.foresee(plan)
+            if self.hooks(plan):
+                host.part('hooks').foresee(plan)
+
+    def hooks(self, plan):
+        """Whether the module has functions that want to be called before or after."""
+        names = '__reload_before__', '__reload_after__'
+        return any(name in plan.module.dict or name in plan.examined.code.co_names for name in names)
 
     def run(self):
         """Do it; Broken when it could not be done, and nothing changed."""
         try:
             self.prepare()
             self.check_stacks()
+            hooks = host.part('hooks') if any(map(self.hooks, self.plans)) else None
+            if hooks:
+                hooks.before(self)
             for plan in self.plans:
                 patch.apply(plan, self.journal)
             for plan in self.plans:
@@ -53,6 +63,8 @@ class Transaction:
                     self.module(plan)
             self.commit()
             self.check_stacks()
+            if hooks:
+                hooks.after(self)
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
@@ -135,8 +147,12 @@ class Transaction:
         finally:
             if len(host.sys.modules) != len(loaded) or host.sys.modules.keys() != loaded.keys():
                 host.part('newcomers').note(loaded, self.journal)
-            for name, (old, new) in self.differences(before, plan.module.dict).items():
-                self.journal.note('item', plan.module.dict, name, old, new)
+            self.noted(plan, before)
+
+    def noted(self, plan, before):
+        """Write down what became of the names of a module, that had those of BEFORE."""
+        for name, (old, new) in self.differences(before, plan.module.dict).items():
+            self.journal.note('item', plan.module.dict, name, old, new)
 
     def statement(self, plan, statement, aside):
         """Run one statement of a module in its own namespace; ASIDE: what it binds is not seen before the commit."""

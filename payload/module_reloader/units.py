@@ -147,8 +147,18 @@ def token(code, one, signatures):
 class Unit:
     """A stretch of a body: the line where it begins, what it does, the names that it binds."""
 
-    def __init__(self, line):
-        self.line, self.tokens, self.lines = line, [], []
+    def __init__(self, line, whole=False):
+        self.line, self.tokens, self.lines, self.whole = line, [], [], whole
+
+    def key(self):
+        """What it does, for comparison.
+
+        In the body of a module a name is a global one, but the instructions say so only if some function declares it.
+        """
+        if not self.whole:
+            return tuple(self.tokens)
+        return tuple((one[0].replace('_GLOBAL', '_NAME'), one[1]) if one[0].endswith(('_GLOBAL', '_NAME')) else one
+                     for one in self.tokens if one[0] != 'PUSH_NULL')
 
     def names(self, instruction='STORE_NAME'):
         return [one[1] for one in self.tokens if one[0] == instruction]
@@ -195,7 +205,7 @@ def units_of(code, signatures):
     units, marks = [], set(starts)
     for one in found:
         if one.offset in marks or not units:
-            units.append(Unit(one.line or 0))
+            units.append(Unit(one.line or 0, code.co_name == '<module>'))
         if one.offset <= end:
             unit = units[-1]
         else:                                # out of line: handlers, and second copies of the end
@@ -243,7 +253,7 @@ def tokens_of(code, signatures):
 
 def compare(old, new):
     """Which units of two bodies are the same: (old ones without counterpart, new ones without counterpart)."""
-    olds, news = [tuple(unit.tokens) for unit in old], [tuple(unit.tokens) for unit in new]
+    olds, news = [unit.key() for unit in old], [unit.key() for unit in new]
     low = 0
     while low < min(len(olds), len(news)) and olds[low] == news[low]:
         low += 1

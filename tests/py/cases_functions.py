@@ -60,6 +60,9 @@ case('new_import_used', 'def f(): return 1\n', 'import json\ndef f(): return jso
 case('new_helper_used', 'def f(): return 1\n', 'def g(): return 5\ndef f(): return g()\n', 'h = m.f', 'h()', 5)
 case('comprehension_change', 'def f(): return [x for x in range(2)]\n', 'def f(): return [x + 1 for x in range(2)]\n',
      'h = m.f', 'h()', [1, 2])
+case('global_stmt_added', 'n = 0\nK = dict\nD = K(a=1)\ndef f(): return 1\n',
+     'n = 0\nK = dict\nD = K(a=1)\ndef f():\n    global n, K\n    n += 1\n    K = list\n    return n\n', 'm.n = 5; m.D["b"] = 2',
+     'm.f(), m.n, m.D', (6, 6, {'a': 1, 'b': 2}))
 case('global_stmt_fn', 'n = 0\ndef f():\n    global n\n    n += 1\n    return n\n',
      'n = 0\ndef f():\n    global n\n    n += 10\n    return n\n', 'h = m.f; h(); h(); h()', 'h(), m.n', (13, 13))
 case('future_annotations', 'from __future__ import annotations\ndef f(a: int): return 1\n',
