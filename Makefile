@@ -121,6 +121,11 @@ fuzz-c:
 
 fuzz-programs: $(FUZZ)
 
+SEED ?= $(shell date +%s)
+
+fuzz:
+	@python3 -B tests/py/fuzz_reload.py --seed $(SEED) --seconds $(SECONDS)
+
 bench:
 	@$(DEPS) bench
 	@$(MAKE) --no-print-directory all
@@ -231,6 +236,7 @@ help:
 	@echo 'make sweep         kill mr-attach before each of its calls, on every kind of target'
 	@echo 'make storm         many attaches against targets under stress, some killed midway'
 	@echo 'make fuzz-c        libFuzzer on every parser of foreign bytes, SECONDS=60 each; ONLY="proc image"'
+	@echo 'make fuzz          random edits, and whether a reload does what a fresh import does; SEED=n, SECONDS=60'
 	@echo 'make bench         how fast, beside gdb and sys.remote_exec'
 	@echo 'make lint          warnings (gcc, clang), clang-tidy, cppcheck, the rules of the layers'
 	@echo 'make format        clang-format; format-check only looks'
@@ -239,7 +245,7 @@ help:
 	@echo 'make clean         remove build/'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-sweep sweep storm bench demo pythons-extra tests
+.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-sweep sweep storm fuzz bench demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:

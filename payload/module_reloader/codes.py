@@ -39,7 +39,7 @@ def docstring(code):
     """The docstring of a function's code, or None."""
     if code.co_name.startswith('<') or is_class_body(code) or not code.co_consts:
         return None
-    if host.sys.version_info >= (3, 13) and not code.co_flags & HAS_DOCSTRING:
+    if host.sys.version_info >= (3, 14) and not code.co_flags & HAS_DOCSTRING:
         return None
     return code.co_consts[0] if isinstance(code.co_consts[0], str) else None
 

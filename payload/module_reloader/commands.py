@@ -20,6 +20,7 @@ class Work:
     def __init__(self, context, options, command, who=None):
         self.context, self.options, self.command, self.who = context, options, command, who or {}
         self.signatures, self.result, self.plans, self.moved = codes.Signatures(), Result(), [], []
+        self.former = {}                     # by name of a module: what was known to run before
 
     def fail(self, error, name, bad=()):
         """The command ends without having changed anything; ERROR says why, at the module NAME, or at those in BAD."""
@@ -184,29 +185,34 @@ class Work:
         now = host.time.time()
         for plan in self.plans:
             self.derive(plan, work.imports)
-            state.remember(plan.module, plan.examined.data, now, True)
+            self.remember(plan, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
             if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
             self.result.modules.append(entry)
-        self.follow_lines()
+        steps = work.journal.steps + self.follow_lines()
         self.result.heap = work.heap.report or None
         if self.plans:
-            history.record(self, work.journal.steps)
+            history.record(self, steps, self.former)
         return self.result
+
+    def remember(self, plan, when, exact):
+        self.former[plan.module.name] = state.tracked(plan.module)
+        state.remember(plan.module, plan.examined.data, when, exact)
 
     def follow_lines(self):
         """Modules where only lines moved run the same code as before: their tracebacks get the right lines."""
         if not self.moved or self.options.get('dry_run'):
-            return
+            return []
         made = [plans.make(one, {}, self.signatures) for one in self.moved]
         work = transaction.Transaction(made, list, self.context, self.signatures)
         try:
             work.run()
         except transaction.Broken:
-            return
+            return []
         for plan in made:
-            state.remember(plan.module, plan.examined.data, host.time.time(), False)
+            self.remember(plan, host.time.time(), False)
+        return work.journal.steps
 
 
 def reload_named(targets, context, options, who=None):

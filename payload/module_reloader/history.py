@@ -3,15 +3,15 @@
 from . import host, journal as journals, report, state
 
 
-def record(work, steps):
-    """Remember a command that succeeded, and what it replaced."""
+def record(work, steps, former):
+    """Remember a command that succeeded, what it replaced, and what the modules were known to run before."""
     data = state.STATE
     data['last'] += 1
     names = [plan.module.name for plan in work.plans]
     data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': work.who.get('uid'),
                             'sudo_user': work.who.get('sudo_user'), 'command': work.command, 'status': 0,
                             'modules': names})
-    data['journal'].append({'id': data['last'], 'modules': names, 'steps': list(steps)})
+    data['journal'].append({'id': data['last'], 'modules': names, 'steps': list(steps), 'tracked': former})
     del data['history'][:-200], data['journal'][:-state.LIMIT]
 
 
@@ -26,8 +26,11 @@ def undo(who):
         raise host.Refusal('refused', 'there is nothing to undo')
     entry = data['journal'].pop()
     kept = journals.take_back(entry['steps'])
-    for name in entry['modules']:
-        data['tracked'].pop(name, None)
+    for name, former in entry.get('tracked', dict.fromkeys(entry['modules'])).items():
+        if former is not None:
+            data['tracked'][name] = former
+        else:
+            data['tracked'].pop(name, None)
     data['last'] += 1
     data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': who.get('uid'),
                             'sudo_user': who.get('sudo_user'), 'command': 'undo', 'status': 0,

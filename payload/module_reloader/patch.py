@@ -17,6 +17,7 @@ class Target:
         for node in old_root.walk() if old_root is not None else ():
             key = (signatures.of(node.code), node.code.co_firstlineno)
             self.by_code.setdefault(key, []).append(node)
+        self.classes = {node.path: node.code.co_firstlineno for node in new_root.walk() if codes.is_class_body(node.code)}
         for node in new_root.walk():
             if not codes.is_class_body(node.code):
                 self.by_path.setdefault(node.path, []).append(node)
@@ -59,6 +60,13 @@ class Target:
         if '<' in nodes[0].path:
             return None, 'the new source has nothing that is certainly its successor', nodes[0].path
         return None, None, nodes[0].path
+
+
+def follow_lines(plan, journal):
+    """Classes say from 3.13 on in which line they stand."""
+    for name, kind in baseline.classes_of(plan.module) if host.sys.version_info >= (3, 13) else ():
+        if name in plan.target.classes and '__firstlineno__' in host.class_dict(kind):
+            journal.set('class', kind, '__firstlineno__', plan.target.classes[name])
 
 
 class Patch:

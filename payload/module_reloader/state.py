@@ -4,7 +4,8 @@
     format    1
     tracked   {module name: {'path', 'time', 'exact', 'source', 'filename', 'id'}}: the source that a module runs
     history   [{'id', 'at', 'uid', 'sudo_user', 'command', 'status', 'modules'}], the newest last
-    journal   [{'id', 'modules', 'steps', 'tracked'}]: what the newest commands replaced, for undo
+    journal   [{'id', 'modules', 'steps', 'tracked'}]: what the newest commands replaced, for undo; tracked is as above,
+              what the modules ran before, or None
     last      the highest id so far
     busy      while a command is at work: (pid, ident of its thread, its name)
 """

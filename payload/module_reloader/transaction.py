@@ -77,6 +77,7 @@ class Transaction:
         """All that was prepared becomes true, and caches of functions that changed are empty."""
         held = []                            # what the caches hold may have finalizers
         for plan in self.plans:
+            patch.follow_lines(plan, self.journal)
             patched = {id(one.function) for one in plan.patches if one.changed}
             for wrapper in patch.wrapper_caches(plan.module, patched):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)

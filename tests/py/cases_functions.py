@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Cases: functions, decorators, closures, lambdas."""
-from cases import DECO, case
+from cases import DECO, F1, case
 
 case('fn_body', 'def f(): return 1\n', 'def f(): return 2\n', 'h = m.f', 'm.f(), h()', (2, 2))
 case('fn_defaults', 'def f(a=1): return a\n', 'def f(a=2): return a\n', 'h = m.f', 'm.f(), h()', (2, 2))
@@ -73,3 +73,5 @@ case('duplicate_defs_swapped', 'def f(a=1): return a\ndef f(b=2): return b\n', '
      '', 'm.f()', 1)
 case('under_if_unchanged', 'X = 1\ndef f(): return 1\n', 'X = 1\nif X:\n    def f(): return 1\n', 'h = m.f', 'm.f is h', True)
 case('def_to_lambda', 'def f(a=5): return a\n', 'f = lambda a=8: a\n', 'h = m.f', 'm.f(), h()', (8, 8))
+case('doc_added', F1, 'def f():\n    "new"\n    return 1\n', 'h = m.f', 'h.__doc__', 'new')
+case('doc_removed', 'def f():\n    "old"\n    return "x"\n', 'def f():\n    return "x"\n', 'h = m.f', 'h.__doc__', None)

@@ -61,3 +61,5 @@ def one_deleted(test):
 
 
 case('source_deleted', {'a': F1, 'b': F1}, {}, '', 'a.f(), b.f()', (1, 2), edit=one_deleted)
+case('getsource_of_class', 'class K:\n    x = 1\n', '\n\nclass K:\n    x = 1\n' + F1, '', '__import__("inspect").getsource(m.K)',
+     'class K:\n    x = 1\n')

@@ -182,10 +182,4 @@ def differences(before, after):
     after = {where: value for where, value in after}
     missing = object()
     return [str(where) for where, value in before if after.get(where, missing) is not value and
-            not (type(where[0]) is types.FunctionType and after.get(where, missing) is missing) and
-            not (where[1] == '__code__' and only_moved(value, after[where]))]
-
-
-def only_moved(code, other):
-    return (code.co_code, code.co_names, code.co_varnames) == (other.co_code, other.co_names, other.co_varnames) and \
-        repr(code.co_consts).split(' at ')[0] == repr(other.co_consts).split(' at ')[0]
+            not (type(where[0]) is types.FunctionType and after.get(where, missing) is missing)]

@@ -9,7 +9,7 @@ import copy
 MODULES = ('fa', 'fb', 'fc')
 PREFIX = 'STATE = {}\nRUNS = []\nRUNS.append(1)\n'
 KINDS = ['func'] * 6 + ['class'] * 4 + ['const'] * 3 + ['deco', 'deco', 'factory', 'lambda', 'derived', 'box', 'alias',
-                                                       'from', 'from', 'import', 'star', 'enum', 'tuple']
+                                                       'from', 'from', 'import', 'star', 'enum', 'data', 'tuple']
 MEMBERS = ['method'] * 5 + ['attr', 'attr', 'static', 'klass', 'property', 'super', 'super', 'nested', 'secret', 'lambda']
 STYLES = ['plain'] * 4 + ['generator', 'comprehension', 'nested', 'raise', 'async', 'try']
 PARAMS = ['', 'a=%s', 'a=%s, *, k=%s', '*a', 'a, b=%s', '**k']
@@ -373,6 +373,8 @@ class Text:
         return ['class %s%s:' % (one.name, '(%s)' % bases if bases else '')] + self.body(one)
 
     def enum(self, one):
+        for number, member in enumerate(one.members):
+            member.n = member.n % 10 + 10 * (number + 1)     # no two are one
         return ['import enum', 'class %s(enum.Enum):' % one.name, '    FIRST = 100'] + self.body(one)
 
     def data(self, one):

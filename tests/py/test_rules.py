@@ -353,6 +353,30 @@ class Options(Program):
         self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
 
 
+    def test_undo_knows_what_runs(self):
+        self.write(m='')
+        m = self.load('m')
+        for text in ('X = (1,)\n', ''):
+            self.write(m=text)
+            self.reload()
+        command('undo')
+        self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
+        self.write(m='X = (1,)\n')
+        self.assertEqual(command('stale')['modules'], [])
+        self.write(m='Y = 2\n')
+        self.reload()
+        self.assertEqual((hasattr(m, 'X'), m.Y), (False, 2))
+
+    def test_undo_of_moved_lines(self):
+        self.write(m='X = 1\n', n=F1)
+        m, n = self.load('m', 'n')
+        self.write(m='X = 2\n', n='\n\n' + F1)
+        self.reload()
+        self.assertEqual(n.f.__code__.co_firstlineno, 3)
+        command('undo')
+        self.assertEqual((m.X, n.f.__code__.co_firstlineno), (1, 1))
+
+
 class BadInput(Program):
     def setUp(self):
         Program.setUp(self)
