@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,11 +14,13 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "../inject/inject.h"
 #include "util.h"
 
 #define DEPTH 64	/* folders on a path */
+#define TEXT_MAX (1u << 20)	/* of a source that is searched */
 #define PLACE (O_PATH | O_CLOEXEC)
 #define NS_PER_S INT64_C(1000000000)
 
@@ -39,6 +42,7 @@ struct walk {
 	const char *path;
 	size_t depth;
 	struct level level[DEPTH];
+	char text[TEXT_MAX];
 };
 
 static int64_t wrong(int error)
@@ -165,18 +169,65 @@ static int64_t look(struct walk *walk, const char *path)
 	return newest;
 }
 
+/* ---- what a source mentions -------------------------------------------------------------------------------------- */
+
+static bool in_word(unsigned char c)
+{
+	return c > 127 || c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+static bool has_word(const char *text, size_t size, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = text; (at = memmem(at, size - (size_t)(at - text), word, length)); at++)
+		if ((at == text || !in_word((unsigned char)at[-1])) &&
+		    (at + length == text + size || !in_word((unsigned char)at[length])))
+			return true;
+	return false;
+}
+
+/*
+ * A regular file and nothing else is opened: what the place holds is known before. In /proc, `self` is we: the target is told
+ * nothing of us.
+ */
+static int open_regular(int place)
+{
+	struct statfs fs;
+	char path[64];
+	struct stat st;
+
+	if (fstat(place, &st) || !S_ISREG(st.st_mode) || fstatfs(place, &fs) || fs.f_type == PROC_SUPER_MAGIC)
+		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", place);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static int64_t mentions(struct walk *walk, const char *path, const char *word)
+{
+	AUTO_CLOSE int place = path[0] == '/' ? in_root(walk, path, strlen(path), 0) : -1;
+	AUTO_CLOSE int fd = place < 0 ? -1 : open_regular(place);
+	ssize_t size = fd < 0 ? -1 : read(fd, walk->text, sizeof(walk->text));
+
+	if (size < 0 || (size_t)size == sizeof(walk->text))
+		return EVIDENCE_UNKNOWN;
+	return has_word(walk->text, (size_t)size, word) && has_word(walk->text, (size_t)size, "import") ? EVIDENCE_MENTIONS :
+													 EVIDENCE_SILENT;
+}
+
 static int by_path(const void *one, const void *other)
 {
 	return strcmp(((const struct asked *)one)->path, ((const struct asked *)other)->path);
 }
 
-static void look_at_all(struct walk *walk, struct asked *asked, size_t count, char *ret)
+/* WORD is NULL, or what the files may mention. */
+static void look_at_all(struct walk *walk, struct asked *asked, size_t count, const char *word, char *ret)
 {
 	qsort(asked, count, sizeof(*asked), by_path);
 	for (size_t i = 0; i < count; i++) {
-		int64_t newest = look(walk, asked[i].path);
+		int64_t found = word ? mentions(walk, asked[i].path, word) : look(walk, asked[i].path);
 
-		memcpy(ret + asked[i].number * sizeof(newest), &newest, sizeof(newest));
+		memcpy(ret + asked[i].number * sizeof(found), &found, sizeof(found));
 	}
 	while (walk->depth)
 		leave(walk);
@@ -239,9 +290,11 @@ static bool become(const struct mr_facts *facts, struct groups *groups)
 
 static void tell(struct walk *walk, struct asked *asked, size_t count, const char *question, char *ret)
 {
+	const char *word = question[0] == '?' ? question + 1 : NULL;
+
 	for (size_t i = 0; i < count; i++, question += strlen(question) + 1)
 		asked[i] = (struct asked){ question, i };
-	look_at_all(walk, asked, count, ret);
+	look_at_all(walk, asked, count, word && *word ? word : NULL, ret);
 }
 
 ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room)
@@ -249,21 +302,24 @@ ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, 
 	const struct mr_facts *facts = data;
 	size_t count = size && !question[size - 1] ? count_of(question, size) : 0;
 	struct asked *asked = count && count <= room / sizeof(int64_t) ? calloc(count, sizeof(*asked)) : NULL;
+	struct walk *walk = asked ? malloc(sizeof(*walk)) : NULL;
 	struct groups groups = { .group = NULL };
-	struct walk walk = { .root = -1 };
 	bool told = false;
 	char root[64];
 
 	(void)snprintf(root, sizeof(root), "/proc/%ld/root", (long)facts->pid);
-	if (asked)
-		walk.root = open(root, PLACE | O_DIRECTORY);
-	if (walk.root >= 0) {
+	if (walk) {
+		walk->depth = 0;
+		walk->root = open(root, PLACE | O_DIRECTORY);
+	}
+	if (walk && walk->root >= 0) {
 		told = become(facts, &groups);
 		if (told)
-			tell(&walk, asked, count, question, ret);
+			tell(walk, asked, count, question, ret);
 		become_ourselves(&groups);
-		(void)close(walk.root);
+		(void)close(walk->root);
 	}
+	free(walk);
 	free(asked);
 	return told ? (ssize_t)(count * sizeof(int64_t)) : -1;
 }

@@ -15,11 +15,14 @@
 
 #define EVIDENCE_UNKNOWN 0	/* not to be seen from here: the engine looks for itself */
 #define EVIDENCE_MISSING (-1)	/* there is no such file */
+#define EVIDENCE_SILENT 1	/* to a question for a word: it stands nowhere in the file, or `import` does not */
+#define EVIDENCE_MENTIONS 2	/* both do */
 
 /*
  * question: absolute paths as the target knows them, each ended by a NUL. ret: an int64_t for each. Both are the target's
- * business: it may name what it likes, but nothing outside of its root is looked at, nothing is opened to be read, and root
- * looks with the target's user and group: nothing is told that the target could not see.
+ * business: it may name what it likes, but nothing outside of its root is looked at, and root looks with the target's user
+ * and group: nothing is told that the target could not see. When the first one is `?WORD`, the question is which of the files
+ * mention that word: then regular files are read, up to a size.
  * data: its struct mr_facts. Returns the size of the answer, -1 when there is none.
  */
 ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room);

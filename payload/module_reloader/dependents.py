@@ -29,7 +29,7 @@ def extend(work, planned):
 def remake(work, module, plan, names):
     """The plan for a module that runs again what binds NAMES; None if that cannot be."""
     if plan is None:
-        examined = stale.examine(module, work.context, work.signatures, True, bool(work.options.get('force')))
+        examined = stale.examine(module, work.context, work.signatures, bool(work.options.get('force')))
         if examined.problem is not None or examined.state != 'fresh':
             work.context.notes.append('%s is stale itself and was not to be reloaded: what is derived in it stays' % module.name)
             return None

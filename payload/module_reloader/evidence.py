@@ -13,7 +13,7 @@ from . import host
 
 ASKING, QUESTION, TOLD = 248, 256, 280       # words of the request block: request.h
 ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
-UNKNOWN, MISSING = 0, -1
+UNKNOWN, MISSING, SILENT = 0, -1, 1
 FEW = 4                                      # paths that are not worth a question
 PATIENCE = {ASKED: 0.1, TAKEN: 2.0}          # seconds: a tool that is gone takes nothing
 LINK, FOLDER = 0o120000, 0o040000
@@ -21,16 +21,18 @@ LINK, FOLDER = 0o120000, 0o040000
 
 def newest(paths, context):
     """The numbers of PATHS."""
-    view, found = getattr(context, 'view', None), None
-    if view is not None and len(paths) > FEW:
-        found = ask(view, paths)
-    if found is None:
-        found = [UNKNOWN] * len(paths)
+    found = ask(paths, context) or [UNKNOWN] * len(paths)
     folders = {}
     for number, path in enumerate(paths) if UNKNOWN in found else ():
         if found[number] == UNKNOWN:
             found[number] = look(path, folders)
     return found
+
+
+def silent(paths, text, context):
+    """Those of PATHS that surely do not hold the word TEXT, or not the word `import`; none if nobody else can read them."""
+    found = ask(['?' + text] + paths, context)
+    return {path for path, number in zip(paths, found[1:]) if number == SILENT} if found is not None else set()
 
 
 def word(view, offset):
@@ -41,8 +43,11 @@ def put(view, offset, value):
     view[offset:offset + 8] = value.to_bytes(8, 'little')
 
 
-def ask(view, paths):
+def ask(paths, context):
     """What mr-attach says, or None."""
+    view = getattr(context, 'view', None)
+    if view is None or len(paths) <= FEW:
+        return None
     encoding = host.sys.getfilesystemencoding(), host.sys.getfilesystemencodeerrors()
     try:
         question = ('\0'.join(paths) + '\0').encode(*encoding)

@@ -5,7 +5,7 @@ A holder is a module whose source says, at module level, that a name of its own 
 where that name still holds the old object.  It is rebound, and what was imported from there in turn follows.  Values
 that other modules computed from the old one are listed.
 """
-from . import host, journal as journals, order, sources, trees
+from . import evidence, host, journal as journals, order, sources, trees
 
 
 # Makes blanks of all that can stand between words; beyond ASCII everything may be part of one.
@@ -16,12 +16,24 @@ class Imports:
     """What the loaded modules import from where, read from their sources when first asked."""
 
     def __init__(self, modules, context):
-        self.modules, self.context, self.known = modules, context, {}
+        self.modules, self.context, self.known, self.silent = modules, context, {}, {}
+
+    def says_nothing(self, module, name):
+        """Whether the source of a module surely does not mention the module NAME; `from . import` names no package."""
+        package, word = module.dict.get('__package__'), name.rpartition('.')[2]
+        if type(package) is not str or (package + '.').startswith(name + '.'):
+            return False
+        if word not in self.silent:
+            paths = [one.path for one in self.modules if one.kind == 'source' and one.name not in self.known]
+            self.silent[word] = evidence.silent(paths, word, self.context)
+        return module.path in self.silent[word]
 
     def statements(self, module, name):
         """The tree of a module whose source may import from the module NAME, as its words tell."""
         found = self.known.get(module.name)
         if found is None:
+            if self.says_nothing(module, name):
+                return None
             try:
                 data, _ = sources.read(module.path)
             except sources.Problem:
@@ -136,7 +148,7 @@ def derived(module, examined, changed, imports, ran):
                 local, short = set(names), set()
             elif other.kind == 'source':
                 tree, local, short = used_by(other, owner, names, imports)
-                data = imports.known[other.name][0]
+                data = imports.known.get(other.name, [b''])[0]
             if other.dict is not owner.dict and (other.kind != 'source' or not (local or short)):
                 continue
             lines = {line for namespace, line in ran if namespace == id(other.dict)}

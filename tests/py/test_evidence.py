@@ -134,6 +134,50 @@ class Told(Program):
         self.assertEqual(block.get(ASKING), 0)
 
 
+class Silent(Program):
+    """Which modules import from one whose names changed: those that surely do not mention it are not read."""
+
+    def follow(self, answer):
+        """Change a constant; ANSWER plays mr-attach: {path: number} for the question for a word."""
+        self.write(m='X = 1\nimport os\n', user='from m import X\nY = X\n', **{'other%d' % n: F1 for n in range(5)})
+        m, user = self.load('m', 'user', *['other%d' % n for n in range(5)])[:2]
+        self.write(m='X = 2\nimport os\n')
+        block = Block(request('reload-stale')).with_questions()
+        words, done = [], threading.Event()
+
+        def play():
+            while not done.is_set():
+                if block.get(ASKING) == 1:
+                    start = block.get(QUESTION)
+                    asked = bytes(block.memory[start:start + block.get(QUESTION + 16)]).decode().split('\0')[:-1]
+                    numbers = [0] * len(asked)
+                    if asked[0][0] == '?':
+                        words.append(asked[0])
+                        numbers = [answer.get(one, 1) for one in asked]
+                    data, start = struct.pack('=%dq' % len(numbers), *numbers), block.get(TOLD)
+                    block.memory[start:start + len(data)] = data
+                    block.put(TOLD + 16, len(data))
+                    block.put(ASKING, 3)
+                time.sleep(0.001)
+        thread = threading.Thread(target=play)
+        thread.start()
+        said = block.run()
+        done.set()
+        thread.join()
+        self.assertEqual((said['status'], m.X, words[:1]), (0, 2, ['?m']), said['error'])
+        return user.X, self.entry(said)
+
+    def test_who_mentions_it_is_read(self):
+        value, entry = self.follow({self.path('user.py'): 2})
+        self.assertEqual((value, entry['rebound'], [one['name'] for one in entry['derived']]), (2, ['user.X'], ['Y']))
+
+    def test_who_cannot_be_read_there_is_read_here(self):
+        self.assertEqual(self.follow({self.path('user.py'): 0})[0], 2)
+
+    def test_who_does_not_is_left_alone(self):
+        self.assertEqual(self.follow({})[0], 1, 'it was believed')
+
+
 class Seen(Program):
     """What was read and is the same is not read again until its evidence changes."""
 

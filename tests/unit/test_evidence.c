@@ -159,6 +159,60 @@ Test(evidence, many)
 	cr_expect_eq(evidence_tell(&us, question, size, (char *)ret, sizeof(ret) - 1), -1, "no room");
 }
 
+static void write_file(const char *name, const char *text)
+{
+	int fd = open(below(name), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+}
+
+static int64_t told_of(const char *word, const char *path)
+{
+	static char question[2 * PATH_MAX];
+	int64_t ret[2];
+	int size = snprintf(question, sizeof(question), "?%s%c%s", word, 0, path) + 1;
+
+	cr_assert_eq(evidence_tell(&us, question, (size_t)size, (char *)ret, sizeof(ret)), (ssize_t)sizeof(ret));
+	return ret[1];
+}
+
+Test(evidence, what_a_source_mentions)
+{
+	write_file("a.py", "from pkg.cart import total\n");
+	cr_expect_eq(told_of("cart", below("a.py")), EVIDENCE_MENTIONS);
+	cr_expect_eq(told_of("pkg", below("a.py")), EVIDENCE_MENTIONS);
+	cr_expect_eq(told_of("total", below("a.py")), EVIDENCE_MENTIONS, "at the end of a line");
+	cr_expect_eq(told_of("car", below("a.py")), EVIDENCE_SILENT);
+	cr_expect_eq(told_of("art", below("a.py")), EVIDENCE_SILENT);
+	write_file("b.py", "cart = 'important'\n");
+	cr_expect_eq(told_of("cart", below("b.py")), EVIDENCE_SILENT, "nothing is imported");
+	write_file("c.py", "import cart_\xc3\xa9, cart\xc3\xa9, xcart");
+	cr_expect_eq(told_of("cart", below("c.py")), EVIDENCE_SILENT);
+	write_file("c.py", "import xcart, cart");
+	cr_expect_eq(told_of("cart", below("c.py")), EVIDENCE_MENTIONS, "the second time, and at the end");
+	write_file("d.py", "");
+	cr_expect_eq(told_of("cart", below("d.py")), EVIDENCE_SILENT);
+	cr_assert_eq(symlink("a.py", below("e.py")), 0);
+	cr_expect_eq(told_of("cart", below("e.py")), EVIDENCE_MENTIONS);
+	cr_expect_eq(told_of("cart", below("none.py")), EVIDENCE_UNKNOWN);
+}
+
+Test(evidence, only_regular_files_are_read)
+{
+	static char large[(1 << 20) + 1];
+
+	cr_assert_eq(mkfifo(below("a.py"), 0600), 0);
+	cr_expect_eq(told_of("cart", below("a.py")), EVIDENCE_UNKNOWN);
+	cr_expect_eq(told_of("cart", "/dev/tty"), EVIDENCE_UNKNOWN);
+	cr_expect_eq(told_of("cart", top), EVIDENCE_UNKNOWN);
+	cr_expect_eq(told_of("cart", "/proc/self/cmdline"), EVIDENCE_UNKNOWN);
+	memset(large, ' ', sizeof(large) - 1);
+	write_file("b.py", large);
+	cr_expect_eq(told_of("cart", below("b.py")), EVIDENCE_UNKNOWN, "too large to be sure");
+}
+
 /* A target may ask what it likes. */
 Test(evidence, hostile_questions)
 {
