@@ -292,12 +292,16 @@ def compare_class(result, kind, path, paths, functions, scope):
     members = namespace.get('_member_map_', {}) if type(kind).__module__ == 'enum' else {}
     namespace.update((member, value._value_) for member, value in members.items())
     fixed = list(members) + ['__slots__']    # the program cannot have given these other values
+    if issubclass(kind, tuple) and type(namespace.get('_field_defaults')) is dict:
+        fixed.extend(namespace['_fields'] + ('_fields',))
+        namespace.update(namespace['_field_defaults'])
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
         found.update(names)
         if trees.kind(statement) in ('Assign', 'AnnAssign'):
             probe = Guess()
-            if compare_constant(probe, statement, namespace, ()) or any(one['name'] in fixed for one in probe.undecided):
+            if compare_constant(probe, statement, namespace, ()) or any(one['name'] in fixed for one in probe.undecided) or \
+                    '_fields' in fixed[len(members):] and not set(names) <= set(namespace):
                 statements.append(statement)
                 probe.undecided = []
             for one in probe.undecided:

@@ -47,6 +47,11 @@ def run(work, plan, change):
         if type(change.kind) is wanted_meta(change, bases, keywords) and set_bases(change.kind, bases, work.journal):
             work.members(plan, change)
             return announce(work, plan, change, keywords)
+    return rebuild(work, plan, change)
+
+
+def rebuild(work, plan, change):
+    """Build the class again; the live one takes that over, or the new one its place."""
     new = work.watched(plan, fresh, change, plan, work.context)
     if not host.is_class(new):
         raise host.Refusal('refused', 'the decorators of %s do not make a class' % change.name)
@@ -111,11 +116,14 @@ def header(change, plan, context):
 
 def wanted_meta(change, bases, keywords):
     """The metaclass that the class would have now, as type.__new__ works it out."""
-    found = keywords.pop('metaclass', type)
+    return derived_meta(keywords.pop('metaclass', type), bases)
+
+
+def derived_meta(meta, bases):
     for base in bases:
-        if host.is_class(found) and issubclass(type(base), found):
-            found = type(base)
-    return found
+        if host.is_class(meta) and issubclass(type(base), meta):
+            meta = type(base)
+    return meta
 
 
 def set_bases(kind, bases, journal):
@@ -154,6 +162,7 @@ def take_over(work, plan, change, new, kept):
         kept = set()
     if type(new) is type(old) and layout(new) == layout(old) and set_bases(old, new.__bases__, work.journal):
         adopt(change, new, kept)
+        left_over(plan, change, new)
         work.members(plan, change)
         return True
     replace(work, plan, change, new, kept)
@@ -173,6 +182,15 @@ def adopt(change, new, kept):
             change.removed.append(name)
 
 
+def left_over(plan, change, new):
+    """Name what the class has and its source does not give it: who did cannot be known, so it stays."""
+    names = [name for name in host.class_dict(change.kind) if name not in host.class_dict(new) and name[:2] != '__' and
+             name not in classes.OWN + ABC and name not in change.removed]
+    if names:
+        plan.warnings.append('%s: left alone, set by the program or by a decorator that is gone: %s' % (
+            change.name, ', '.join(sorted(names))))
+
+
 def own_cell(value, kind):
     """The cell for super() in the functions of VALUE that holds the class KIND, or None."""
     for function in baseline.inner_functions(value):
@@ -186,6 +204,7 @@ def replace(work, plan, change, new, kept):
     """Put NEW, which is complete but for what the program did to the old class, in the place of the old class."""
     old, journal = change.kind, work.journal
     carry_state(old, new, kept, change.removed)
+    left_over(plan, change, new)
     there = population.instances(old)
     owner, name = place_of(change, plan)
     journal.set('class' if host.is_class(owner) else 'item', owner, name, new)
@@ -196,7 +215,21 @@ def replace(work, plan, change, new, kept):
             if member in host.class_dict(new):
                 host.part('trampolines').succeed_member(plan, value, host.class_dict(new)[member], journal)
     stay = [one for one in type.__subclasses__(old) if not put_on(one, old, new, journal)]
-    tell(plan, change, 0 if moved else len(there), stay)
+    tell(plan, change, 0 if moved else len(there), [one for one in stay if not again(work, one)])
+    for one in plan.classes:
+        one.kind = new if one.kind is old else one.kind
+
+
+def again(work, kind):
+    """Build a subclass again that could not be put on the new class, if its statement is at hand; whether it was."""
+    for plan in work.plans:
+        if dict(baseline.classes_of(plan.module)).get(kind.__qualname__) is kind:
+            for path in trees.classes(plan.examined.tree.body).values():
+                if '.'.join(one.name for one in path) == kind.__qualname__:
+                    work.journal.commit()
+                    rebuild(work, plan, classes.Change(kind.__qualname__, kind, path, [], []))
+                    return True
+    return False
 
 
 def carry_state(old, new, kept, removed):
@@ -225,7 +258,10 @@ def place_of(change, plan):
 
 def put_on(kind, old, new, journal):
     """Whether the subclass KIND of the old class could be made one of NEW."""
-    return set_bases(kind, tuple(new if one is old else one for one in kind.__bases__), journal)
+    bases = tuple(new if one is old else one for one in kind.__bases__)
+    meta = derived_meta(type, bases)         # what it has now may come from the old class
+    own = type(kind) is not type(old) and issubclass(type(kind), meta)
+    return (own or type(kind) is meta) and set_bases(kind, bases, journal)
 
 
 def tell(plan, change, left, stay):

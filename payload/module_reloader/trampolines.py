@@ -153,6 +153,8 @@ def expect(plan):
 
 def belongs(value, name, module):
     """Whether VALUE, a function, was made for the definition NAME of a module: it is it, or wraps it."""
+    if value.__globals__ is module.dict and value.__qualname__ == '<lambda>':
+        return True
     return any(one.__globals__ is module.dict and one.__code__.co_name == name for one in baseline.inner_functions(value))
 
 

@@ -198,6 +198,9 @@ class Transaction:
         elif host.is_class(old) and host.is_class(new) and old is not new and \
                 type(statement).__name__ not in ('Import', 'ImportFrom'):
             host.part('remake').settle(self, plan, name, old, new, statement)
+        elif host.is_class(new) and type(old) is host.FunctionType and type(statement).__name__ == 'ClassDef':
+            plan.kept_old.append({'name': name, 'reason': 'it is a class now: who took a reference to the function before goes '
+                                  'on with that'})
 
     def change(self, plan, change):
         """Make the members of a class that changed, then move them onto it."""

@@ -165,6 +165,20 @@ class Trampolines(Program):
         self.edit(DECORATED % 2 + tail)
         self.assertEqual((held(), m.f.calls), ('d2', 7))
 
+    def test_lambda_and_back(self):
+        m = self.start('f = lambda: 1\n')
+        held = [m.f]
+        for number, text in enumerate(('def f(): return %d\n', 'f = lambda: %d\n', 'def f(): return %d\n'), 2):
+            self.edit(text % number)
+            held.append(m.f)
+            self.assertEqual([one() for one in held], [number] * len(held))
+
+    def test_a_class_now(self):
+        m = self.start(PLAIN % 1)
+        held = m.f
+        entry = self.edit('class f: x = 2\n')
+        self.assertEqual((held(), m.f.x, [one['name'] for one in entry['kept_old']]), (1, 2, ['f']))
+
     def test_what_follows_is_not_derived(self):
         m = self.start(PLAIN % 1)
         self.write(n='import m\nHELD = m.f\n')
