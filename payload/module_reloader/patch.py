@@ -126,12 +126,17 @@ def transplant(old, new, journal):
     return True
 
 
+def nothing(_format):
+    """The annotations of a function that has none any more."""
+    return {}
+
+
 def describe(old, new, journal):
     """Give the function OLD the docstring and annotations of NEW."""
     journal.set('function', old, '__doc__', new.__doc__)
-    if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to
+    if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to, but None does not
         if old.__annotate__ is not new.__annotate__:
-            journal.set('function', old, '__annotate__', new.__annotate__)
+            journal.set('function', old, '__annotate__', new.__annotate__ or nothing)
     elif new.__annotations__ != old.__annotations__:
         journal.set('function', old, '__annotations__', new.__annotations__)
     if hasattr(new, '__type_params__') and new.__type_params__ != old.__type_params__:

@@ -134,7 +134,7 @@ def token(code, one, signatures):
         return one.name, 'body', const.co_name, codes.is_class_body(const), const.co_freevars
     if one.name in NAMED:
         shift = {'LOAD_GLOBAL': VERSION >= (3, 11), 'LOAD_ATTR': VERSION >= (3, 12),
-                 'LOAD_SUPER_ATTR': 2 * (VERSION >= (3, 12))}.get(one.name, 0)
+                 'LOAD_SUPER_ATTR': 2 * (VERSION >= (3, 12)), 'IMPORT_NAME': 2 * (VERSION >= (3, 15))}.get(one.name, 0)
         index = one.arg >> shift
         return one.name, code.co_names[index] if index < len(code.co_names) else None, one.arg & ((1 << shift) - 1)
     if one.target is not None:

@@ -75,3 +75,4 @@ case('under_if_unchanged', 'X = 1\ndef f(): return 1\n', 'X = 1\nif X:\n    def 
 case('def_to_lambda', 'def f(a=5): return a\n', 'f = lambda a=8: a\n', 'h = m.f', 'm.f(), h()', (8, 8))
 case('doc_added', F1, 'def f():\n    "new"\n    return 1\n', 'h = m.f', 'h.__doc__', 'new')
 case('doc_removed', 'def f():\n    "old"\n    return "x"\n', 'def f():\n    return "x"\n', 'h = m.f', 'h.__doc__', None)
+case('annotation_removed', 'def f(a: int): return a\n', 'def f(a): return a\n', 'h = m.f; h.__annotations__', 'h.__annotations__', {})
