@@ -74,6 +74,8 @@ class Signatures:
         found = self.known.get(id(code))
         if found is None:
             consts, raw = code.co_consts, code.co_code
+            if code.co_flags & ITERABLE:     # 3.15: an instruction knows of it, too
+                raw = rebuilt(code, code.co_flags & ~ITERABLE, code.co_name).co_code
             if is_class_body(code):          # from 3.13 on it holds its own line, and names in no certain order
                 consts, raw = self.class_constants(code)
             consts = tuple(('code', self.of(const)) if is_code(const) else constant_key(const) for const in consts)

@@ -36,7 +36,7 @@ class Work:
         return result
 
     def why(self, examined):
-        return 'content' if examined.state == 'stale' else 'forced'
+        return state.why_stale(examined.module, examined.data) if examined.state == 'stale' else 'forced'
 
     def examine(self, modules, named):
         """Sort the modules into those to plan, and those that need nothing."""
@@ -185,8 +185,8 @@ class Work:
         now = host.time.time()
         for plan in self.plans:
             self.derive(plan, work.imports)
-            self.remember(plan, now, True)
             entry = report.planned(plan, 'reloaded', self.why(plan.examined))
+            self.remember(plan, now, True)
             if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
             self.result.modules.append(entry)

@@ -9,7 +9,8 @@ def entry(examined):
     """One module as list and stale show it."""
     module, record = examined.module, state.tracked(examined.module)
     shown = examined.state if examined.state in ('fresh', 'stale', 'missing') else 'sourceless'
-    found = report.module(module.name, module.path, shown, 'content' if shown == 'stale' else None,
+    found = report.module(module.name, module.path, shown,
+                          state.why_stale(module, examined.data) if shown == 'stale' else None,
                           examined.baseline if examined.code is not None or record is not None else None)
     if examined.problem is not None:
         found['warnings'].append(examined.problem['message'])

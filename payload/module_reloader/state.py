@@ -4,8 +4,9 @@
     format    1
     tracked   {module name: {'path', 'time', 'exact', 'source', 'filename', 'id'}}: the source that a module runs
     history   [{'id', 'at', 'uid', 'sudo_user', 'command', 'status', 'modules'}], the newest last
-    journal   [{'id', 'modules', 'steps', 'tracked'}]: what the newest commands replaced, for undo; tracked is as above,
-              what the modules ran before, or None
+    journal   [{'id', 'modules', 'steps', 'tracked', 'bytes'}]: what the newest commands replaced, for undo; tracked is as
+              above, what the modules ran before, or None
+    undone    {module name: hash of the source whose reload was undone}
     last      the highest id so far
     busy      while a command is at work: (pid, ident of its thread, its name)
 """
@@ -13,10 +14,10 @@ import sys
 
 from . import host
 
-LIMIT = 20                                   # commands that can be taken back
+LIMIT, ROOM = 20, 16 << 20                   # commands that can be taken back, and bytes that they may hold
 
-STATE = {'format': 1, 'tracked': {}, 'history': [], 'journal': [], 'last': 0}
-EMPTY = {'tracked': dict, 'history': list, 'journal': list, 'last': int}
+STATE = {'format': 1, 'tracked': {}, 'history': [], 'journal': [], 'undone': {}, 'last': 0}
+EMPTY = {'tracked': dict, 'history': list, 'journal': list, 'undone': dict, 'last': int}
 
 
 def busy():
@@ -65,8 +66,14 @@ def adopt(old):
 
 def remember(module, data, when, exact):
     """MODULE runs DATA now."""
+    STATE['undone'].pop(module.name, None)
     STATE['tracked'][module.name] = {'path': module.path, 'time': when, 'exact': exact, 'source': data,
                                      'filename': module.filename(), 'id': id(module.dict)}
+
+
+def why_stale(module, data):
+    """Why MODULE is stale, if its source is DATA: that was undone, or it is another content."""
+    return 'undone' if data is not None and STATE['undone'].get(module.name) == hash(data) else 'content'
 
 
 def tracked(module):

@@ -4,7 +4,7 @@
 Generators and coroutines are found by what refers to their code.  Greenlets hold frames that nothing refers to; they are
 looked for where greenlet is loaded.  Nothing of the program is asked: all of it is read through attributes written in C.
 """
-from . import host
+from . import codes, host
 
 KINDS = {'generator': 'gi_', 'coroutine': 'cr_', 'async_generator': 'ag_'}
 AWAITED = {'generator': 'gi_yieldfrom', 'coroutine': 'cr_await', 'async_generator': 'ag_await'}
@@ -15,8 +15,10 @@ def find(search, wanted, heap):
     """Tell SEARCH of what is suspended in one of the code objects WANTED, and in greenlets."""
     found = [one for one in heap.suspended(wanted) if type(one).__name__ in KINDS] if wanted else []
     told = set()
-    if found and 'asyncio' in host.sys.modules:
-        for task, base in all_tasks(found, heap):
+    awaited = [one for one in found if type(one).__name__ == 'coroutine' or type(one).__name__ == 'generator' and
+               one.gi_code.co_flags & codes.ITERABLE]
+    if awaited and 'asyncio' in host.sys.modules:
+        for task, base in all_tasks(awaited, heap):
             name, value = task_name(task, base), getattr(task, '_coro', None)
             for _ in range(DEPTH):
                 if type(value).__name__ not in KINDS:

@@ -164,7 +164,7 @@ class Program(unittest.TestCase):
         sys.meta_path[:] = self.meta_path
         engine = sys.modules.get('_mr_attach')
         if engine is not None and hasattr(engine, 'state'):
-            engine.state.STATE.update(tracked={}, history=[], journal=[], last=0)
+            engine.state.STATE.update(tracked={}, history=[], journal=[], undone={}, last=0)
             if hasattr(engine, 'tracking'):
                 engine.tracking.loaded_modules.clear()
         for name in set(sys.modules) - set(self.before):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The rules of a reload that are no single case: all or nothing, staleness by content, options, bad input, tracking."""
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 from harness import Program, command
 
@@ -350,7 +352,52 @@ class Options(Program):
         self.assertEqual(command('undo')['status'], 0)
         self.assertEqual((m.X, hasattr(m, 'Y'), m.f(), n.X), (1, False, 1, 1))
         self.assertEqual(command('undo')['error']['code'], 'refused')
-        self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
+        self.assertEqual([(one['name'], one['why']) for one in command('stale')['modules']], [('m', 'undone')])
+        self.assertEqual(self.entry(self.reload(dry_run=True))['why'], 'undone')
+        self.write(m='X = 2\nY = 4\n' + F2)
+        self.assertEqual(self.entry(self.reload(dry_run=True))['why'], 'content')
+        self.write(m='X = 2\nY = 3\n' + F2)
+        self.assertEqual(self.entry(self.reload())['why'], 'undone')
+        self.assertEqual((m.X, m.Y, command('stale')['modules']), (2, 3, []))
+
+    def test_undo_leaves_what_the_program_changed(self):
+        self.write(m='X = 1\nY = 1\n' + F1)
+        m = self.load('m')
+        self.write(m='X = 2\nY = 2\n' + F2)
+        self.reload()
+        m.X = 7
+        self.assertEqual(self.entry(command('undo'))['warnings'], ['kept, because the program changed it since: X'])
+        self.assertEqual((m.X, m.Y, m.f()), (7, 1, 1))
+
+    def test_undo_knows_the_baseline_again(self):
+        self.write(m='C = []\n' + F1)
+        command('track')
+        m = self.load('m')
+        m.C.append(1)
+        self.write(m='C = []\n' + F2)
+        self.reload()
+        self.assertEqual(command('undo')['status'], 0)
+        shutil.rmtree(self.path('__pycache__'))
+        self.write(m='C = []\nD = 1\n' + F2)
+        self.assertEqual((self.entry(self.reload())['baseline'], m.C, m.f()), ('tracked', [1], 2))
+
+    def test_how_much_is_kept(self):
+        self.write(m='def f(): return 0\n')
+        m = self.load('m')
+        for number in range(1, 24):
+            self.write(m='def f(): return %d\n' % number)
+            self.reload()
+        data = sys.modules['_mr_attach'].state
+        self.assertEqual([len(data.STATE[name]) for name in ('journal', 'history')], [20, 23])
+        for number in range(20):
+            self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual((m.f(), command('undo')['error']['code']), (3, 'refused'))
+        with mock.patch.object(data, 'ROOM', 250000):
+            for number in range(6):
+                self.write(m='X = "%s"\n' % (str(number) * 30000))
+                self.reload()
+        self.assertEqual(len(data.STATE['journal']), 2)      # old and new value, and the source before
+        self.assertGreater(data.STATE['journal'][-1]['bytes'], 90000)
 
 
     def test_undo_knows_what_runs(self):

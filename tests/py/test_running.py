@@ -22,7 +22,7 @@ async def inner():
     await pause()
     return "old"
 async def outer():
-    return await inner() + "old"[3:]
+    return await inner() or "old"
 async def agen():
     yield 1
     await pause()
