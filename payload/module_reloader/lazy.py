@@ -12,24 +12,22 @@ LEAST = 6                                    # lines
 
 def cut(lines):
     """(LINES without the functions that can wait, those: (name, its class or None, first line, line after the last))."""
-    kept, found, owner, number = [], [], None, 0
-    while number < len(lines):
-        line, end = lines[number], number + 1
-        if line and line[0] not in ' #)':
+    kept, found, owner, end = list(lines), [], None, 0
+    for number, line in enumerate(lines):
+        if number < end or not line or line.startswith('     '):
+            continue
+        if line[0] not in ' #)':
             owner = line[6:].partition(':')[0].partition('(')[0] if line.startswith('class ') else None
         indent = '' if line.startswith('def ') else '    ' if owner and line.startswith('    def ') else None
         if indent is not None:
-            name = line[len(indent) + 4:].partition('(')[0]
-            while end < len(lines) and (not lines[end].strip() or lines[end].startswith(indent + ' ')):
-                end += 1
+            name, below, last = line[len(indent) + 4:].partition('(')[0], indent + ' ', number + 1
+            while last < len(lines) and (not lines[last] or lines[last].startswith(below)):
+                last += 1
             special = name.startswith('__') and name != '__init__'
-            if end - number >= LEAST and not special and not lines[number - 1].startswith(indent + '@'):
-                found.append((name, owner if indent else None, number, end))
-                kept.extend([indent + 'pass' if indent else ''] + [''] * (end - number - 1))
-                number = end
-                continue
-        kept.append(line)
-        number += 1
+            if last - number >= LEAST and not special and not lines[number - 1].startswith(indent + '@'):
+                found.append((name, owner if indent else None, number, last))
+                kept[number:last] = [indent + 'pass' if indent else ''] + [''] * (last - number - 1)
+                end = last
     return kept, found
 
 
