@@ -77,8 +77,8 @@ def examine(module, context, signatures, force=True, keep=()):
         same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
         result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'
-    if same and not result.moved:
-        settle(module.known, record)
+    if same and not result.moved and (result.guess is None or not keep and not result.guess.warnings):
+        settle(module.known, record)         # with doubts, or because of --keep, it is looked at again
     return result
 
 

@@ -213,5 +213,17 @@ class Seen(Program):
         self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
 
 
+    def test_what_is_kept_is_told_again(self):
+        """--keep makes a module with an undecided value count as the same for one command only."""
+        sys.dont_write_bytecode = True
+        self.write(m='import sys\nX = 1\nY = sys.maxsize\n', other=F1)
+        self.load('m', 'other')
+        self.write(m='import sys\nX = 2\nY = sys.maxsize\n', other=F2)
+        for _ in range(2):
+            time.sleep(0.15)
+            self.reload(keep=['X'])
+        self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
+
+
 if __name__ == '__main__':
     unittest.main()
