@@ -45,7 +45,8 @@ RAW = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]')
 def hostile(code, python=None, prefix=(), **options):
     """A process that runs CODE, and waits; it is killed in the end, as it may be in any state."""
     command = list(prefix) + (python or DEFAULT).argv('-c', PRELUDE + code)
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), **options)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                               env=environment(), **options)
     try:
         if not select.select([process.stdout], [], [], PATIENCE)[0] or process.stdout.readline() != b'ready\n':
             raise AssertionError('it did not get ready: status %s' % process.poll())
@@ -162,25 +163,33 @@ wait()
         'magic': 'put(0, "Q", 0x4141414141414141)',
         'times': 'put(184, "QQQ", 2**64 - 1, 2**64 - 1, 0)',
         'thread': 'put(208, "Q", 2**64 - 1)',
-        'everything': 'ctypes.memmove(BLOCK, os.urandom(512), 512)',
+        'everything': 'os.pwrite(memory, os.urandom(512), BLOCK)',
         'unmapped': 'libc.munmap(ctypes.c_void_p(REGION), ctypes.c_size_t(1 << 24))',
-        'code': 'libc.mprotect(REGION, 4096, 7); ctypes.memmove(REGION, b"\\xc3" * 4096, 4096)',
+        'code': 'os.pwrite(memory, b"\\xc3" * 4096, REGION)',
         'read_only': 'libc.mprotect(BLOCK, 4096, 1)',
+        'asks': 'question(b"/etc/shadow\\0/proc/1/root/etc/passwd\\0/" + b"../" * 300 + b"etc\\0")',
+        'asks_nothing': 'question(b"")',
+        'asks_without_end': 'question(bytes(1 << 20)); put(272, "Q", 2**64 - 1); put(248, "Q", 1)',
+        'asks_much': 'question(b"/a\\0" * 100000)',
     }
+    # Through a file, so that the liar does not fall over when his region is taken away from under him.
     HELPERS = '''
+memory = os.open('/proc/self/mem', os.O_RDWR)
 def put(offset, form, *values):
-    data = struct.pack('<' + form, *values)
-    ctypes.memmove(BLOCK + offset, data, len(data))
+    os.pwrite(memory, struct.pack('<' + form, *values), BLOCK + offset)
+def get(offset):
+    return struct.unpack('<Q', os.pread(memory, 8, BLOCK + offset))[0]
+def question(data):
+    os.pwrite(memory, data, BLOCK + get(256)); put(272, 'Q', len(data)); put(248, 'Q', 1)
 def answer(data):
-    where = struct.unpack('<Q', ctypes.string_at(BLOCK + 96, 8))[0]
-    ctypes.memmove(BLOCK + where, data, len(data)); put(112, 'Q', len(data)); put(24, 'I', 5)
+    os.pwrite(memory, data, BLOCK + get(96)); put(112, 'Q', len(data)); put(24, 'I', 5)
 '''
 
     @each(sorted(LIES.items()))
     def test_lie(self, lie):
         with hostile(self.HELPERS + self.SCRIBBLER.replace('LIE', lie)) as process:
-            for options in ([], ['-j']):
-                result = attach('--timeout', '0.3', *options, process.pid, 'exec', 'import time; time.sleep(0.1); 1')
+            for options, command in (['-j'], ['exec', 'import time; time.sleep(0.1); 1']), (['-v'], ['reload-stale']):
+                result = attach('--timeout', '0.3', *options, process.pid, *command)
                 self.survived(result, 8)
                 if options == ['-j']:
                     self.assertReport(result.json)
