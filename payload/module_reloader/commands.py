@@ -146,11 +146,12 @@ class Work:
         running.find(self.plans, work.heap)
         rebind, imports = None, None
         for plan in self.plans:
-            if plan.replaced:
+            news = [name for name in plan.added if '.' not in name]
+            if plan.replaced or news:
                 rebind = host.part('rebind')
                 imports = imports or rebind.Imports(work.modules(), self.context)
-                there = {name: (plan.module.dict[name], self) for name in plan.replaced if name not in plan.gone}
-                rebind.follow(plan.module, there, rebind.exported(plan.module.dict), imports, rebind.Nothing(),
+                nothing = rebind.Nothing(plan.module.dict, news, plan.gone)
+                rebind.follow(plan.module, nothing.changes(plan.replaced), rebind.exported(plan.module.dict), imports, nothing,
                               plan.rebound.append)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))

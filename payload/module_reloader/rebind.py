@@ -75,7 +75,16 @@ class Imports:
 
 
 class Nothing:
-    """The journal of a dry run: nothing is changed, nothing is written down."""
+    """The journal of a dry run: nothing is changed; of one module it tells which names will come and go."""
+
+    def __init__(self, namespace, come, gone):
+        self.namespace, self.come, self.gone = namespace, come, gone
+
+    def changes(self, replaced):
+        """What follow() is to hear of: the new values are not known."""
+        found = {name: (self.namespace[name], journals.ABSENT if name in self.gone else self) for name in replaced}
+        found.update((name, (journals.ABSENT, self)) for name in self.come)
+        return found
 
     def set(self, *unused):
         return False
@@ -84,7 +93,9 @@ class Nothing:
         return journals.read(kind, owner, name)
 
     def seen(self, namespace):
-        return namespace
+        if namespace is not self.namespace:
+            return namespace
+        return dict({name: value for name, value in namespace.items() if name not in self.gone}, **dict.fromkeys(self.come))
 
 
 def exported(namespace):
