@@ -107,6 +107,7 @@ class Context:
         self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
         self.collecting, self.text_of, self.view = False, text_of, view
+        self.result = None                   # parts of the answer of what is done and stays done, whatever comes after it
 
     def timed(self, function, *args, **kwargs):
         """Call FUNCTION, which holds the GIL until it returns, and remember the longest such time."""
@@ -230,7 +231,11 @@ def finish(context, answer):
         action()
     if context.collecting:
         gc.enable()
-    if 'error' in kept and answer['error'] is None:
+    if context.result is not None and ('error' in kept or 'done' not in kept):
+        answer.update(context.result)
+        if 'error' in kept:
+            take(kept['error'])
+    elif 'error' in kept and answer['error'] is None:
         answer['modules'] = getattr(kept['error'], 'modules', None) or []
         failed(answer, context.failure(kept['error']))
     elif 'done' not in kept and answer['error'] is None:

@@ -175,7 +175,7 @@ def perform(package, command, request, context):
     if command == 'untrack':
         return {}
     if command == 'undo':
-        return {'modules': part('history').undo(who)}
+        return {'modules': part('history').undo(who, context)}
     if command == 'reload-stale':
         return part('commands').reload_stale(context, options, who).answer()
     if command == 'reload':

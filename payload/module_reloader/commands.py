@@ -20,7 +20,8 @@ class Work:
     def __init__(self, context, options, command, who=None):
         self.context, self.options, self.command, self.who = context, options, command, who or {}
         self.signatures, self.result, self.plans, self.moved = codes.Signatures(), Result(), [], []
-        self.former = {}                     # by name of a module: what was known to run before
+        self.former, self.whys = {}, {}      # by name of a module: what was known to run before, why it was stale
+        self.steps, self.id = None, state.STATE['last'] + 1
 
     def fail(self, error, name, bad=()):
         """The command ends without having changed anything; ERROR says why, at the module NAME, or at those in BAD."""
@@ -99,10 +100,22 @@ class Work:
         work = transaction.Transaction(self.plans, scope.modules, self.context, self.signatures)
         if self.options.get('dry_run'):
             return self.dry(work)
-        try:
-            work.run()
-        except transaction.Broken as broken:
-            return self.broken(broken)
+        self.others = self.result.modules
+        surely = getattr(self.context, 'surely', lambda action: action())
+        return surely(lambda: self.outcome(work))
+
+    def outcome(self, work):
+        """Carry it out, and say what became of it; when something ends this in the middle, it is called again."""
+        self.result.modules = list(self.others)
+        if not work.begun:
+            try:
+                work.run()
+            except transaction.Broken as broken:
+                work.broken = broken
+        if work.unsettled and work.broken is None:
+            work.broken = transaction.Broken(KeyboardInterrupt(), work.current, work.journal.roll_back())
+        if work.broken is not None:
+            return self.broken(work.broken)
         return self.done(work)
 
     def bad_sources(self, problems):
@@ -182,23 +195,26 @@ class Work:
         return self.fail(found, name)
 
     def done(self, work):
+        """It is true now and stays so: whatever ends this in the middle, it is done again."""
+        now, entries = host.time.time(), []
         running.find(self.plans, work.heap)
-        now = host.time.time()
         for plan in self.plans:
             self.derive(plan, work.imports)
-            entry = report.planned(plan, 'reloaded', self.why(plan.examined))
+            entry = report.planned(plan, 'reloaded', self.whys.setdefault(plan.module.name, self.why(plan.examined)))
             self.remember(plan, now, True)
             if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
-            self.result.modules.append(entry)
-        steps = work.journal.steps + self.follow_lines()
-        self.result.heap = work.heap.report or None
+            entries.append(entry)
+        if self.steps is None:
+            self.steps = work.journal.steps + self.follow_lines()
         if self.plans:
-            history.record(self, steps, self.former)
+            history.record(self, self.steps, self.former)
+        self.result.heap, self.result.modules = work.heap.report or None, self.others + entries
+        self.context.result = dict(self.result.answer(), engine=host.VERSION)
         return self.result
 
     def remember(self, plan, when, exact):
-        self.former[plan.module.name] = state.tracked(plan.module)
+        self.former.setdefault(plan.module.name, state.tracked(plan.module))
         state.remember(plan.module, plan.examined.data, when, exact)
 
     def follow_lines(self):

@@ -4,18 +4,25 @@ from . import host, journal as journals, report, state
 
 
 def record(work, steps, former):
-    """Remember a command that succeeded, what it replaced, and what the modules were known to run before."""
+    """Remember a command that succeeded, what it replaced, and what the modules were known to run before; once."""
     data = state.STATE
-    data['last'] += 1
+    if data['last'] >= work.id:
+        return
     names = [plan.module.name for plan in work.plans]
-    data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': work.who.get('uid'),
-                            'sudo_user': work.who.get('sudo_user'), 'command': work.command, 'status': 0,
-                            'modules': names})
     size = sum(weight(step[3]) + weight(step[4]) for step in steps) + sum(len(one['source']) for one in former.values() if one)
-    data['journal'].append({'id': data['last'], 'modules': names, 'steps': list(steps), 'tracked': former, 'bytes': size})
-    del data['history'][:-200], data['journal'][:-state.LIMIT]
-    while len(data['journal']) > 1 and sum(one.get('bytes', 0) for one in data['journal']) > state.ROOM:
-        del data['journal'][0]
+    entry = {'id': work.id, 'modules': names, 'steps': list(steps), 'tracked': former, 'bytes': size}
+    journal = (data['journal'] + [entry])[-state.LIMIT:]
+    while len(journal) > 1 and sum(one.get('bytes', 0) for one in journal) > state.ROOM:
+        del journal[0]
+    note(work.id, work.who, work.command, names, journal)
+
+
+def note(number, who, command, names, journal, **more):
+    """Make the history and the journal what they are after a command, and what else changed with it, all at once."""
+    data = state.STATE
+    entry = {'id': number, 'at': round(host.time.time(), 3), 'uid': who.get('uid'), 'sudo_user': who.get('sudo_user'),
+             'command': command, 'status': 0, 'modules': names}
+    data.update(last=number, history=(data['history'] + [entry])[-200:], journal=journal, **more)
 
 
 def weight(value):
@@ -32,23 +39,14 @@ def listed():
     return [dict(one) for one in state.STATE['history']]
 
 
-def undo(who):
-    """Take back the newest command that is not yet undone: its module entries."""
+def undo(who, context):
+    """Take back the newest command that is not yet undone: its module entries. What ends it in the middle, begins it again."""
     data = state.STATE
     if not data['journal']:
         raise host.Refusal('refused', 'there is nothing to undo')
-    entry = data['journal'].pop()
-    kept = journals.take_back(entry['steps'])
-    for name, former in entry.get('tracked', dict.fromkeys(entry['modules'])).items():
-        ran = data['tracked'].pop(name, None)
-        if ran is not None and name in entry['modules']:
-            data['undone'][name] = hash(ran['source'])
-        if former is not None:
-            data['tracked'][name] = former
-    data['last'] += 1
-    data['history'].append({'id': data['last'], 'at': round(host.time.time(), 3), 'uid': who.get('uid'),
-                            'sudo_user': who.get('sudo_user'), 'command': 'undo', 'status': 0,
-                            'modules': entry['modules']})
+    number, entry, kept = data['last'] + 1, data['journal'][-1], []
+    surely = getattr(context, 'surely', lambda action: action())
+    surely(lambda: take_back(number, who, entry, kept))
     found = []
     for name in entry['modules']:
         module = host.sys.modules.get(name)
@@ -56,3 +54,18 @@ def undo(who):
         found.append(report.module(name, path, 'restored', 'undone',
                                    warnings=['kept, because the program changed it since: ' + one for one in kept]))
     return found
+
+
+def take_back(number, who, entry, kept):
+    data = state.STATE
+    if data['last'] >= number:
+        return
+    kept.extend(one for one in journals.take_back(entry['steps']) if one not in kept)
+    tracked, undone = dict(data['tracked']), dict(data['undone'])
+    for name, former in entry.get('tracked', dict.fromkeys(entry['modules'])).items():
+        ran = tracked.pop(name, None)
+        if ran is not None and name in entry['modules']:
+            undone[name] = hash(ran['source'])
+        if former is not None:
+            tracked[name] = former
+    note(number, who, 'undo', entry['modules'], data['journal'][:-1], tracked=tracked, undone=undone)

@@ -27,6 +27,8 @@ class Transaction:
         self.journal, self.heap = journals.Journal(), living.Heap(context)
         self.modules, self.imports = modules, None
         self.current = plans[0] if plans else None
+        self.begun, self.broken = False, None
+        self.unsettled = [True]              # empty from the moment on at which all is true, and stays so
         self.opened, self.early = False, {}  # whether new code is seen; the statements that ran before their turn
 
     def prepare(self):
@@ -49,6 +51,7 @@ class Transaction:
 
     def run(self):
         """Do it; Broken when it could not be done, and nothing changed."""
+        self.begun = True
         try:
             self.prepare()
             self.check_stacks()
@@ -68,8 +71,11 @@ class Transaction:
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
+            self.journal.call(self.unsettled.clear)
             self.journal.commit()
         except BaseException as error:
+            if not self.unsettled:
+                raise
             surely = getattr(self.context, 'surely', lambda action: action())
             raise Broken(error, self.current, surely(self.journal.roll_back)) from None
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The engine as a guest: what it does not touch, `__main__`, tracking, and the package that a program imports itself."""
+import gc
 import os
 import subprocess
 import sys
 import unittest
 
-from harness import PAYLOAD, Program, command
+from harness import PAYLOAD, Block, Program, command, request
 
 F1, F2 = 'def f(): return 1\n', 'def f(): return 2\n'
 
@@ -322,6 +323,44 @@ command('untrack')
 assert sys.modules['module_reloader'] is module_reloader
 assert any(type(one) is CustomImportFinder for one in sys.meta_path)
 ''' % os.path.dirname(os.path.abspath(__file__)))
+
+    def interrupted_at(self, m, number):
+        """Reload, with the interrupt of the work time-out at the line event NUMBER of ours: (answer, how many there were)."""
+        now, count, before = m.f(), [0], sys.gettrace()
+        self.write(m='X = %d\nD = {1: %d}\ndef f(): return %d\n' % ((now + 1,) * 3) + '#' * (now % 90))
+
+        def tracer(frame, event, arg):
+            if not frame.f_code.co_filename.startswith('<mr-attach'):
+                return None
+            if event == 'line':
+                count[0] += 1
+                if count[0] == number:
+                    block.put(128, 1)
+                    raise KeyboardInterrupt
+            return tracer
+        block = Block(request('reload-stale'))
+        sys.settrace(tracer)
+        try:
+            answer = block.run()
+        finally:
+            sys.settrace(before)
+        where = 'line event %d: %s' % (number, answer['error'])
+        self.assertIn((answer['status'], (answer['error'] or {}).get('code')), [(0, None), (7, 'interrupted')], where)
+        now += answer['status'] == 0
+        self.assertEqual(((m.X, m.f()), m.D), ((now, now), {1: now}), where)
+        return answer, count[0]
+
+    def test_interrupted_at_any_line(self):
+        """All of it is done and the answer says so, or nothing; and nothing is left as it is only while we are at work."""
+        self.write(m='X = 1\nD = {1: 1}\n' + F1)
+        m, interval, said = self.load('m'), sys.getswitchinterval(), set()
+        self.interrupted_at(m, 0)
+        last = self.interrupted_at(m, 0)[1]
+        for number in sorted(set(range(1, last, last // 20)) | set(range(last - last // 4, last, last // 120))):
+            said.add(self.interrupted_at(m, number)[0]['status'])
+            self.assertEqual(sys.getswitchinterval(), interval, number)
+            self.assertTrue(gc.isenabled(), number)
+        self.assertEqual(said, {0, 7})
 
 
 if __name__ == '__main__':
