@@ -2,7 +2,7 @@
 """The commands that only look: list and stale.  They leave nothing in the process."""
 from . import codes, report, scope, stale, state
 
-NO_SOURCE = ('sourceless', 'extension', 'zip', 'built-in', 'frozen', 'namespace', 'odd')
+NO_SOURCE = ('sourceless', 'extension', 'built-in', 'frozen', 'namespace', 'odd')
 
 
 def entry(examined):

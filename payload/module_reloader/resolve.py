@@ -9,7 +9,7 @@ from . import host, scope, sources
 
 KINDS = {'extension': 'it is an extension module, which can only be loaded anew by a restart',
          'built-in': 'it is built into the interpreter', 'frozen': 'it is frozen into the interpreter',
-         'sourceless': 'it was loaded from a .pyc without a source', 'zip': 'it was loaded from a zip file',
+         'sourceless': 'it was loaded from a .pyc without a source',
          'namespace': 'it is a namespace package, which has no file', 'odd': 'it was not loaded from a file'}
 
 

@@ -10,6 +10,7 @@ from . import host
 
 DICT = host.ModuleType.__dict__['__dict__']
 INSTALLED = ('/site-packages/', '/dist-packages/')
+LIBRARY_ZIP = '/python%d%d.zip/' % host.sys.version_info[:2]
 OWN = ('_mr_attach', 'module_reloader')
 BORN, FOLDERS, KNOWN = [], {}, {}            # what was found out: when, {folder: whether excluded}, {name: Known}
 GRAIN = 0.05                                 # seconds: how far clocks of files and processes may be apart
@@ -27,6 +28,7 @@ class Known:
     """
 
     newest, seen, record = 0, None, None     # stale.py's
+    archive = None                           # the zip file that it came out of
 
     def __init__(self, ident, spec, file, kind, excluded):
         self.ident, self.spec, self.file, self.kind, self.excluded = ident, spec, file, kind, excluded
@@ -46,13 +48,17 @@ def learn(name, namespace, spec, file):
         kind = find_kind(namespace, spec, file if type(file) is str and file else None)
     if name.startswith(OWN) and name.partition('.')[0] in OWN or namespace.get('__name__') in OWN:
         kind = None
-    excluded = False
+    excluded, archive = False, None
     if kind == 'source':
+        archive = getattr(loader, 'archive', None) if type(loader).__name__ == 'zipimporter' else None
         folder = file.rpartition('/')[0]
         excluded = FOLDERS.get(folder)
         if excluded is None:
             excluded = FOLDERS[folder] = is_excluded(file)
-    return Known(id(namespace), spec, file, kind, excluded)
+    known = Known(id(namespace), spec, file, kind, excluded)
+    if type(archive) is str:
+        known.archive = archive
+    return known
 
 
 class Module:
@@ -98,7 +104,7 @@ def find_kind(namespace, spec, path):
         return 'extension'
     if path.endswith(('.pyc', '.pyo')):
         return 'sourceless'
-    return 'zip' if type(loader).__name__ == 'zipimporter' else 'source'
+    return 'source'
 
 
 def spec_of(namespace):
@@ -111,7 +117,7 @@ def is_excluded(path):
     library = host.standard_library()
     if library is not None and path.startswith(library + '/'):
         return True
-    return any(part in path for part in INSTALLED)
+    return any(part in path for part in INSTALLED) or LIBRARY_ZIP in path
 
 
 def namespace_of(name, entry):

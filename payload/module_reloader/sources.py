@@ -8,6 +8,7 @@ code out of source its own way is asked to do so.  A .pyc is a witness of what w
 from . import codes, host, scope
 
 REGULAR, KIND = 0o100000, 0o170000
+NO_FOLDER, LARGEST = 20, 1 << 26             # ENOTDIR; bytes
 
 
 class Problem(Exception):
@@ -19,10 +20,13 @@ class Problem(Exception):
 
 
 def look(path):
-    """The stat of PATH if it is a regular file."""
+    """The stat of PATH if it is a regular file; of the archive that it lies in."""
     try:
         found = host.posix.stat(path)
     except (OSError, ValueError) as error:
+        archive = host.part('archives').find(path) if getattr(error, 'errno', 0) == NO_FOLDER else None
+        if archive is not None:
+            return host.posix.stat(archive)
         gone = getattr(error, 'errno', 0) in (2, 20) or isinstance(error, ValueError)
         raise Problem('missing-source' if gone else 'unreadable-source',
                       '%s: %s' % (path, getattr(error, 'strerror', None) or error), file=path)
@@ -36,7 +40,12 @@ def identity(found):
 
 
 def slurp(path):
-    descriptor = host.posix.open(path, host.posix.O_RDONLY | host.posix.O_CLOEXEC | host.posix.O_NONBLOCK)
+    try:
+        descriptor = host.posix.open(path, host.posix.O_RDONLY | host.posix.O_CLOEXEC | host.posix.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != NO_FOLDER:
+            raise
+        return host.part('archives').slurp(path)
     parts = []
     try:
         while True:
@@ -52,7 +61,7 @@ def read(path):
     """(bytes, stat) of the source at PATH, as it was at one moment."""
     for _ in range(5):
         before = look(path)
-        if before.st_size > 1 << 26:
+        if before.st_size > LARGEST and host.part('archives').find(path) is None:
             raise Problem('too-large', '%s has %d bytes' % (path, before.st_size), file=path)
         try:
             data = slurp(path)

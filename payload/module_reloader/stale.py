@@ -30,7 +30,7 @@ def suspects(context, rows):
     rows = [row for row in rows if row[2].kind == 'source']
     tracked, born = state.STATE['tracked'], int(scope.born() * SECOND)
     before = born - SECOND                   # there is no doubt: the usual case, in a plain loop
-    return [row for row, newest in zip(rows, evidence.newest([row[2].file for row in rows], context))
+    return [row for row, newest in zip(rows, evidence.newest([row[2].archive or row[2].file for row in rows], context))
             if not 0 < newest <= before and changed(row[2], newest, tracked.get(row[0]), born)]
 
 

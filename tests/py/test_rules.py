@@ -496,14 +496,33 @@ class BadInput(Program):
 
     def test_zip(self):
         import zipfile
-        with zipfile.ZipFile(self.path('z.zip'), 'w') as archive:
-            archive.writestr('inzip.py', F1)
+
+        def pack(method, **files):
+            """As a deployment does it: another file takes the place."""
+            with zipfile.ZipFile(self.path('next.zip'), 'w', method) as archive:
+                for name, text in files.items():
+                    archive.writestr(name.replace('__', '/', 1) + '.py', text)
+            os.rename(self.path('next.zip'), self.path('z.zip'))
+        pack(zipfile.ZIP_DEFLATED, inzip='from zp import late\n' + F1, zp____init__='', zp__late='X = 1\n')
         sys.path.insert(0, self.path('z.zip'))
-        try:
-            self.load('inzip')
-            self.assertIn('zip', self.refused(self.attempt('inzip'), 'no-source')['message'])
-        finally:
-            sys.path.remove(self.path('z.zip'))
+        self.addCleanup(sys.path.remove, self.path('z.zip'))
+        m, held = self.load('inzip'), self.load('inzip').f
+        self.assertEqual(self.entry(self.reload('inzip'), 'inzip')['state'], 'unchanged')
+        pack(zipfile.ZIP_STORED, filler='#' * 5000, inzip='# longer\nfrom zp import late\n' + F2, zp____init__='', zp__late='X = 1\n')
+        self.assertEqual([one['name'] for one in command('stale')['modules']], ['inzip'])
+        self.reload()
+        self.assertEqual((m.f(), held(), m.f.__code__.co_firstlineno), (2, 2, 3))
+        self.assertEqual(command('stale')['modules'], [])
+        pack(zipfile.ZIP_DEFLATED, inzip='def f(:\n')
+        self.assertEqual(self.refused(self.attempt('inzip'), 'syntax-error')['module'], 'inzip')
+        pack(zipfile.ZIP_DEFLATED, other='')
+        self.refused(self.attempt('inzip'), 'missing-source')
+        with open(self.path('z.zip'), 'wb') as out:
+            out.write(b'no archive')
+        self.refused(self.attempt('inzip'), 'unreadable-source')
+        os.unlink(self.path('z.zip'))
+        self.refused(self.attempt('inzip'), 'missing-source')
+        self.assertEqual(m.f(), 2)
 
     def test_huge(self):
         self.write(m='x = 1\n' * 200000)
