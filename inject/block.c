@@ -14,11 +14,18 @@
 #define PAGE 4096u
 #define ENDED_TRIES 20
 
-/* What the stub evaluates, in a namespace that holds `view`. An engine that stayed keeps the compiled boot code. */
+/*
+ * What the stub evaluates, in a namespace that holds `view`; again and again, if something is raised in it from outside. An
+ * engine that stayed keeps the compiled boot code; else it is compiled once, and kept in the same C call.
+ */
 static const char line_format[] =
-	"source = bytes(view[%llu:%llu])\n"
-	"known = getattr(__import__('sys').modules.get('_mr_attach'), 'boot', (0, 0))\n"
-	"exec(known[1] if known[0] == source else compile(source, '<mr-attach>', 'exec', 0, True))\n";
+	"if 'main' not in globals():\n"
+	"    source = bytes(view[%llu:%llu])\n"
+	"    known = getattr(__import__('sys').modules.get('_mr_attach'), 'boot', (0, 0))\n"
+	"    if known[0] != source and 'boot' not in globals():\n"
+	"        globals().update(zip(('boot',), map(compile, (source,), ('<mr-attach>',), ('exec',), (0,), (True,))))\n"
+	"    exec(known[1] if known[0] == source else boot)\n"
+	"main()\n";
 
 struct layout {
 	uint64_t code, boot, input, package, question, told, answer, end;

@@ -44,6 +44,9 @@ void scene_look(struct scene *scene, const uint64_t registers[CPU_DWARF_REGS], s
  */
 bool moment_parked(struct scene *scene, const char **ret_name);
 
+/* A frame that a signal interrupted is on the stack. */
+bool moment_in_handler(const struct scene *scene);
+
 /* queue: no frame can be holding the lock of Py_AddPendingCall, so it can be called from here. */
 bool moment_queue(struct scene *scene);
 

@@ -155,10 +155,10 @@ static bool parked_by_number(const struct scene *scene)
 	return false;
 }
 
-static bool signal_frame_seen(const struct stack *stack)
+bool moment_in_handler(const struct scene *scene)
 {
-	for (size_t i = 1; i < stack->count; i++)
-		if (stack->frame[i].exact)
+	for (size_t i = 1; i < scene->stack.count; i++)
+		if (scene->stack.frame[i].exact)
 			return true;
 	return false;
 }
@@ -175,7 +175,7 @@ bool moment_parked(struct scene *scene, const char **ret_name)
 		return false;
 	if (scene->python->facts.musl)
 		return parked_by_number(scene);
-	if (run == 0 || run >= scene->stack.count || signal_frame_seen(&scene->stack))
+	if (run == 0 || run >= scene->stack.count || moment_in_handler(scene))
 		return false;
 	role = interpreter_role(scene->python, caller->image);
 	if (role != ROLE_PYTHON && role != ROLE_OTHER)

@@ -95,16 +95,37 @@ static uint64_t stack_limit(pid_t pid)
 	return limit.rlim_cur > STACK_RESERVE ? limit.rlim_cur - STACK_RESERVE : 0;
 }
 
-bool visit_room(const struct visit *visit, uint64_t stack)
+/* A thread's stack ends in pages that nobody may touch. */
+static bool guarded(const struct mr_target *target, const struct mr_map *map)
+{
+	const struct mr_map *below = maps_find(&target->maps, map->start - 1);
+
+	return below && strncmp(below->perms, "---", 3) == 0;
+}
+
+/*
+ * A handler may run on a stack of its own anywhere in memory, with the program's data right below it. While it does, its
+ * signal is blocked as a rule, and the frame that the kernel made for it is on the stack.
+ */
+static bool in_handler(struct visit *visit)
+{
+	if (visit->thread.mask == 0)
+		return false;
+	if (!visit->looked)
+		visit_look(visit, SCENE_DEPTH);
+	return moment_in_handler(&visit->scene);
+}
+
+bool visit_room(struct visit *visit, uint64_t stack)
 {
 	uint64_t sp = cpu_sp(&visit->thread.regs);
 	const struct mr_map *map = maps_find(&visit->target->maps, sp);
 
-	if (!map)
+	if (!map || map->inode || map_path_is(map, "[heap]"))
 		return false;
 	if (map_path_is(map, "[stack]"))	/* grows downwards by itself, up to its limit */
 		return map->end - sp + stack < stack_limit(visit->target->pid) || sp - map->start > stack;
-	return sp - map->start > stack;
+	return sp - map->start > stack && (guarded(visit->target, map) || !in_handler(visit));
 }
 
 /* Is the time-out in memory that the thread may write? It may lie in read-only data. */

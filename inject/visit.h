@@ -40,7 +40,7 @@ void visit_look(struct visit *visit, size_t depth);
 bool visit_on_its_way(const struct visit *visit, const struct region *region);
 
 /* Room for `stack` bytes below the stack pointer. */
-bool visit_room(const struct visit *visit, uint64_t stack);
+bool visit_room(struct visit *visit, uint64_t stack);
 
 /* Prepares visit->frame with an empty list of calls and the way home. */
 void visit_frame(struct visit *visit);

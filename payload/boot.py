@@ -2,9 +2,9 @@
 """The first of our code that runs inside the target: takes one request, does it, writes one answer.
 
 It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h), and
-`source`, this text.  When an exception leaves it, which can only be one that was raised from outside where nothing here
-catches, the stub executes it again in the same namespace, with the exception as `raised`; `kept` knows how far it had
-come.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
+`source`, this text; then main() is called.  When an exception leaves that, which can only be one that was raised from outside
+where nothing here catches, the stub does it again in the same namespace, with the exception as `raised`; `kept` knows how
+far it had come.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
 
 * nothing is imported: what it needs is built into the interpreter, and is taken out of sys.modules again if the
   program had not loaded it; the program's import hooks never see us;
@@ -217,6 +217,9 @@ def write(answer):
     view[ANSWER_LEN:ANSWER_LEN + 8] = len(data).to_bytes(8, 'little')
 
 
+kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank()}
+
+
 def take(error):
     """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
     number = None if word(INTERRUPT) else late('handler_signal')(error)
@@ -244,8 +247,11 @@ def finish(context, answer):
     return dict(answer, notes=answer['notes'] + context.notes, gil_longest=int(context.longest * 1e6))
 
 
-def steps():
+def main():
     """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
+    last = globals().get('raised')
+    if last is not None and all(error is not last for error in kept['raised']):
+        kept['raised'].append(last)
     answer = kept['answer']
     for error in kept['raised']:
         if take(error) is None and not word(INTERRUPT) and answer['error'] is None:    # a mistake of ours
@@ -261,10 +267,3 @@ def steps():
     for number in kept['signals'][kept['sent']:]:
         _signal.pthread_kill(_thread.get_ident(), number)
         kept['sent'] += 1
-
-
-if 'kept' not in globals():
-    kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank()}
-if 'raised' in globals() and globals()['raised'] not in kept['raised']:
-    kept['raised'].append(globals()['raised'])
-steps()

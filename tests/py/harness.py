@@ -110,7 +110,9 @@ class Block:
         try:
             for _ in range(200):
                 try:
-                    exec(BOOT, names)
+                    if 'main' not in names:
+                        exec(BOOT, names)
+                    names['main']()
                     break
                 except BaseException as error:
                     names['raised'] = error
