@@ -356,7 +356,8 @@ ready(); wait()
     # --- what is opened -----------------------------------------------------------------------------------------------
 
     def test_opens_nothing_of_the_target(self):
-        """Not its libraries, not its sources, not what a link or a device of that name leads to: all is read from memory."""
+        """Not its libraries, not its sources, not what a link or a device of that name leads to: all is read from memory.
+        O_PATH, which opens nothing, is how dates are looked at."""
         if not shutil.which('strace'):
             self.skipTest('no strace here')
         with tempfile.TemporaryDirectory(prefix='mr-hostile-') as folder:
@@ -368,7 +369,8 @@ ready(); wait()
                 for command in (['reload-stale'], ['reload', 'mod'], ['list'], ['info'], ['exec', '1']):
                     result = attach(process.pid, *command, prefix=['strace', '-f', '-y', '-o', log, '-e', 'trace=%file,%desc'])
                     self.assertStatus(result, 0)
-                    opened = re.findall(r'open(?:at)?\([^"]*"([^"]*)".*= \d', read(log))
+                    lines = [line for line in read(log).splitlines() if 'O_PATH' not in line]
+                    opened = re.findall(r'open(?:at2?)?\([^"]*"([^"]*)".*= \d', '\n'.join(lines))
                     self.assertTrue(opened)
                     allowed = re.compile(r'/proc/|/sys/|/etc/|/lib|/usr/lib|/usr/share/zoneinfo|/dev/null$|/dev/log$|/dev/urandom$')
                     self.assertEqual([name for name in opened if not allowed.match(name) or name.startswith(folder) or
