@@ -75,6 +75,7 @@ CHECK := B=$(B) SAN=$(SAN) python3 tests/support/check.py
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 SHIM := $(B)/sweep/shim.so
+STORM := $(B)/storm/helper.so
 JUDGE := $(B)/judge/judge
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -93,7 +94,7 @@ check-fuzz:
 	@$(MAKE) --no-print-directory -s fuzz-replay
 	@$(CHECK) check fuzz
 
-check-unit check-py check-live check-sweep: check-%:
+check-unit check-py check-live check-storm check-sweep: check-%:
 	@$(DEPS) check
 	@$(MAKE) --no-print-directory -s all tests
 	@$(CHECK) check $*
@@ -105,8 +106,13 @@ sweep:
 
 storm:
 	@$(DEPS) build
-	@$(MAKE) --no-print-directory all
-	@B=$(B) python3 tests/live/storm.py
+	@$(MAKE) --no-print-directory -s all $(STORM)
+	@B=$(B) python3 tests/storm/storm.py
+
+storm-gdb:
+	@$(DEPS) bench
+	@$(MAKE) --no-print-directory -s all $(STORM)
+	@B=$(B) TOOL=gdb python3 tests/storm/storm.py
 
 # The corpora are replayed under gcc's sanitizers; to search on from them needs clang's libFuzzer.
 fuzz-replay:
@@ -140,7 +146,7 @@ demo:
 pythons-extra:
 	@tests/pythons/pythons.py extra
 
-tests: $(UNIT) $(SHIM) $(JUDGE)
+tests: $(UNIT) $(SHIM) $(JUDGE) $(STORM)
 
 # Everything but main() as an archive: a test may put a fake in the place of any object.
 $(B)/mr-attach.a: $(filter-out $(B)/attach/main.o,$(OBJ))
@@ -167,6 +173,10 @@ $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(B)/mr-attach.
 $(SHIM): tests/sweep/shim.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+$(STORM): $(wildcard tests/storm/*.[ch])
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $(filter %.c,$^) -lpthread -ldl
 
 # --- lint -----------------------------------------------------------------------------------------------------------
 
@@ -234,7 +244,8 @@ help:
 	@echo 'make check         the tests, within 15 minutes; check-unit, -fuzz, -py, -live, -sweep run a part'
 	@echo 'make check-all     the whole matrix: every CPython, every way of waiting'
 	@echo 'make sweep         kill mr-attach before each of its calls, on every kind of target'
-	@echo 'make storm         many attaches against targets under stress, some killed midway'
+	@echo 'make storm         many attaches against targets under stress, some killed midway: SECONDS= RUNS= SEED= KINDS= KILLS='
+	@echo 'make storm-gdb     the same with three calls of gdb instead'
 	@echo 'make fuzz-c        libFuzzer on every parser of foreign bytes, SECONDS=60 each; ONLY="proc image"'
 	@echo 'make fuzz          random edits, and whether a reload does what a fresh import does; SEED=n, SECONDS=60'
 	@echo 'make bench         how fast, beside gdb and sys.remote_exec'
@@ -245,7 +256,7 @@ help:
 	@echo 'make clean         remove build/'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-sweep sweep storm fuzz bench demo pythons-extra tests
+.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:

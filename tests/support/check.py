@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Runs the tests and ends with one line of totals.
 
-    check.py check|all [unit] [fuzz] [judge] [py] [live] [sweep]
+    check.py check|all [unit] [fuzz] [judge] [py] [live] [storm] [sweep]
 
 unit: the Criterion programs. fuzz: the corpora of the fuzzers, under sanitizers. judge: what is said of moments, beside symbol tables. py: the Python package, on each
-CPython at hand. live: mr-attach against processes. sweep: mr-attach killed before each of its calls. MR_TESTS=pattern
-chooses live tests by name; MR_ONLY="name name" chooses CPythons.
+CPython at hand. live: mr-attach against processes. storm: many attaches to programs under stress. sweep: mr-attach killed
+before each of its calls. MR_TESTS=pattern chooses live tests by name; MR_ONLY="name name" chooses CPythons.
 """
 import concurrent.futures
 import contextlib
@@ -150,7 +150,7 @@ def check_live(runs, part='live'):
 
 
 def main(args):
-    runs, parts = args[0], args[1:] or ['unit', 'fuzz', 'judge', 'py', 'live', 'sweep']
+    runs, parts = args[0], args[1:] or ['unit', 'fuzz', 'judge', 'py', 'live', 'storm', 'sweep']
     if pythons.fetch(runs):
         totals.failed += 1
     began = time.monotonic()
