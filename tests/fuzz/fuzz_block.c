@@ -19,11 +19,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char maps_text[] =
 	"6d7200000000-6d7200001000 r-xp 00000000 00:00 0\n"
-	"6d7200001000-6d7200003000 rw-p 00000000 00:00 0\n"
+	"6d7200001000-6d7200010000 rw-p 00000000 00:00 0\n"
 	"6d7300000000-6d7300001000 r-xp 00000000 00:00 0\n"
 	"6d7300001000-6d7300002000 rw-p 00000000 00:00 0\n"
 	"6d7400000000-6d7400009000 rw-p 00000000 00:00 0\n"
 	"7ffff7fc1000-7ffff7fc2000 r-xp 00000000 00:00 0 [vdso]\n";
+
+/* Says back what it is asked, so that all of it is read. */
+static ssize_t echo(void *data, const char *question, size_t size, char *ret, size_t room)
+{
+	(void)data;
+	if (size > room)
+		abort();
+	memcpy(ret, question, size);
+	return size % 7 ? (ssize_t)size : -1;
+}
 
 static void try_regions(struct mr_target *target, const struct mr_request *request)
 {
@@ -44,6 +54,8 @@ static void try_regions(struct mr_target *target, const struct mr_request *reque
 		    block_answer(target, &all[i], request, &block, &answer, &error) == 0 &&
 		    (answer.size > request->answer_max || answer.text[answer.size]))
 			abort();
+		if (block.asking == ASKING_ASKED)
+			(void)block_tell(target, &all[i], request, &block, &error);
 		mr_answer_free(&answer);
 	}
 	if (region_choose(all, block_size(request), &chosen) && chosen.state == REGION_QUEUED &&
@@ -75,12 +87,12 @@ static void try_stage(struct mr_target *target, uint8_t *page)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t first[3 * PAGE], second[2 * PAGE], third[9 * PAGE], page[PAGE];
+	static uint8_t first[16 * PAGE], second[2 * PAGE], third[9 * PAGE], page[PAGE];
 	const struct stretch stretches[] = { { 0x6d7200000000, first, sizeof(first) },
 					     { 0x6d7300000000, second, sizeof(second) },
 					     { 0x6d7400000000, third, sizeof(third) },
 					     { VDSO, page, sizeof(page) } };
-	const struct mr_request request = { .input = "{}", .input_size = 2, .answer_max = 64 };
+	const struct mr_request request = { .input = "{}", .input_size = 2, .answer_max = 64, .tell = echo };
 	struct mr_target target = { .pid = getpid(), .memory = { getpid(), -1 }, .facts = { .ns_pid = 42 } };
 	size_t stub = (size_t)(payload_stub_end - payload_stub);
 
@@ -91,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(third, 0, sizeof(third));
 	memset(page, 0, sizeof(page));
 	memcpy(first, payload_stub, data[0] & 1 ? stub : stub / 2);
-	memcpy(first + PAGE, data + 1, size - 1 < 2 * PAGE ? size - 1 : 2 * PAGE);
+	memcpy(first + PAGE, data + 1, size - 1 < 15 * PAGE ? size - 1 : 15 * PAGE);
 	memcpy(second + PAGE, data + 1, size - 1 < PAGE ? size - 1 : PAGE);
 	memcpy(third, data + 1, size - 1 < sizeof(third) ? size - 1 : sizeof(third));
 	memcpy(page + (size - 1 < PAGE ? PAGE - (size - 1) : 0), data + 1, size - 1 < PAGE ? size - 1 : PAGE);
