@@ -164,8 +164,8 @@ class Work:
                 rebind = host.part('rebind')
                 imports = imports or rebind.Imports(work.modules(), self.context)
                 nothing = rebind.Nothing(plan.module.dict, news, plan.gone)
-                rebind.follow(plan.module, nothing.changes(plan.replaced), rebind.exported(plan.module.dict), imports, nothing,
-                              plan.rebound.append)
+                rebind.follow(plan.module, nothing.changes(plan.replaced), rebind.exported(plan.module.dict), imports,
+                              nothing, plan.rebound.append)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
             if self.options.get('verbose'):
@@ -178,8 +178,9 @@ class Work:
         if plan.replaced:
             found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports,
                                                 forecast.lines_run(self.plans))
+            text_of = host.part('trees').text_of
             plan.derived = [{'module': module.name, 'name': name, 'line': statement.lineno,
-                             'text': host.part('trees').text_of(statement, data)} for module, name, statement, data in found]
+                             'text': text_of(statement, data)} for module, name, statement, data in found]
 
     def broken(self, broken):
         error, name = broken.error, broken.plan.module.name if broken.plan else None

@@ -31,7 +31,8 @@ def remake(work, module, plan, names):
     if plan is None:
         examined = stale.examine(module, work.context, work.signatures, bool(work.options.get('force')))
         if examined.problem is not None or examined.state != 'fresh':
-            work.context.notes.append('%s is stale itself and was not to be reloaded: what is derived in it stays' % module.name)
+            work.context.notes.append('%s is stale itself and was not to be reloaded: what is derived in it stays'
+                                      % module.name)
             return None
         examined = examined if examined.code is not None else work.again(examined)
     else:

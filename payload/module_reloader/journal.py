@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Every change to the program goes through here: what stood there is written down first, and can be put back.
 
-set() only says what is to be.  commit() makes all that was said true in one call of C code, in which the interpreter has no
-place to let another thread run, or a signal handler, a pending call or a finalizer of the program: what is replaced is
-held here, and the collector is off.  No other code sees one change without the others, and a failure leaves none.
+set() only says what is to be.  commit() makes all that was said true in one call of C code, in which the interpreter
+has no place to let another thread run, or a signal handler, a pending call or a finalizer of the program: what is
+replaced is held here, and the collector is off.  No other code sees one change without the others, and a failure leaves
+none.
 
 A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  The kinds are item (of a dictionary),
 class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that holds
@@ -56,7 +57,7 @@ def unwarned(changes):
 
 
 def at_once(changes, also=()):
-    """Make CHANGES, and call the functions ALSO, which are of C and return None, with no code of the program between."""
+    """Make CHANGES, and call the functions ALSO, which are of C and return None; no code of the program comes between."""
     if not changes and not also:
         return
     filters, entry = unwarned(changes)

@@ -12,14 +12,15 @@ SHOWN = 5                                    # of what is running, in the messag
 
 def check(plans, context, policy):
     for plan in plans:                       # nothing is left to the count of references
-        plan.suspended = [one.old for one in plan.patches + plan.stuck if one.changed and one.old.co_flags & codes.GENERATORS]
+        plan.suspended = [one.old for one in plan.patches + plan.stuck
+                          if one.changed and one.old.co_flags & codes.GENERATORS]
     running.find(plans, living.Heap(context))
     busy = [(plan, one) for plan in plans for one in plan.running]
     if busy:
         said = '; '.join(sentence(one) for _, one in busy[:SHOWN])
         more = '; and %d more' % (len(busy) - SHOWN) if len(busy) > SHOWN else ''
-        hint = None if policy == 'wait' else '--on-stack wait tries again until the timeout, report goes on all the same'
-        raise host.Refusal('on-stack', said + more, hint, module=busy[0][0].module.name, file=busy[0][1]['file'],
+        hint = '--on-stack wait tries again until the timeout, report goes on all the same'
+        raise host.Refusal('on-stack', said + more, None if policy == 'wait' else hint, module=busy[0][0].module.name, file=busy[0][1]['file'],
                            line=busy[0][1]['line'])
 
 

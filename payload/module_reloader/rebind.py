@@ -95,7 +95,8 @@ class Nothing:
     def seen(self, namespace):
         if namespace is not self.namespace:
             return namespace
-        return dict({name: value for name, value in namespace.items() if name not in self.gone}, **dict.fromkeys(self.come))
+        stays = {name: value for name, value in namespace.items() if name not in self.gone}
+        return dict(stays, **dict.fromkeys(self.come))
 
 
 def exported(namespace):
@@ -139,11 +140,12 @@ def follow(module, changed, exports, imports, journal, report):
                     moved[ours] = (old, new)
                     report('%s.%s' % (other.name, ours))
             if moved:
-                todo.extend((one, other.dict, moved, exported(journal.seen(other.dict)) | set(moved)) for one in other.names)
+                names = exported(journal.seen(other.dict)) | set(moved)
+                todo.extend((one, other.dict, moved, names) for one in other.names)
 
 
 def derived(module, examined, changed, imports, ran):
-    """Values that were made at import from the names CHANGED of MODULE, and from those in turn: [(module, name, statement, data)].
+    """What was made at import from the names CHANGED of MODULE, and from that in turn: [(module, name, statement, data)].
 
     Looked at are the assignments, defaults and class attributes of the module itself, and of those that import it;
     RAN says which statements are run again.  The source of MODULE is in EXAMINED.

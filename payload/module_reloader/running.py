@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What goes on in code that a reload replaces: frames of threads; suspended.py finds what is not on any thread's stack."""
+"""What goes on in code that a reload replaces: frames of threads; suspended.py finds what is on no thread's stack."""
 from . import host
 
 
@@ -13,7 +13,8 @@ class Search:
 
     def add(self, kind, code, line, thread=None, name=None):
         plan, one = self.old[id(code)]
-        plan.running.append({'kind': kind, 'thread': thread, 'name': name, 'function': plan.module.name + '.' + one.path,
+        function = plan.module.name + '.' + one.path
+        plan.running.append({'kind': kind, 'thread': thread, 'name': name, 'function': function,
                              'file': plan.module.path, 'line': line})
 
     def frames(self, frame, kind, thread=None):

@@ -11,9 +11,10 @@ statement is judged when its turn comes.
 from . import host, journal as journals, order, rebind, scope, sources, trees
 
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis))
-SAFE = frozenset('int float complex str bytes bytearray bool dict list set frozenset tuple object len range min max abs ord chr '
-                 'round property staticmethod classmethod Exception NotImplemented'.split())
-OPERATORS = ('BinOp', 'UnaryOp', 'BoolOp', 'Compare', 'IfExp', 'JoinedStr', 'FormattedValue', 'Subscript', 'Slice', 'Index')
+SAFE = frozenset('int float complex str bytes bytearray bool dict list set frozenset tuple object len range min max abs ord '
+                 'chr round property staticmethod classmethod Exception NotImplemented'.split())
+OPERATORS = ('BinOp', 'UnaryOp', 'BoolOp', 'Compare', 'IfExp', 'JoinedStr', 'FormattedValue', 'Subscript', 'Slice',
+             'Index')
 MISSING = journals.ABSENT
 
 
@@ -79,28 +80,32 @@ class Judge:
         if what == 'Import':
             return all(self.importable(alias.name) for alias in one.names)
         if what == 'ImportFrom':
-            return self.planned(one) is not None or self.importable(self.origin(one), [alias.name for alias in one.names])
+            names = [alias.name for alias in one.names]
+            return self.planned(one) is not None or self.importable(self.origin(one), names)
         return what == 'Pass'
 
     def function(self, one):
-        if getattr(one, 'type_params', None) or not all(
-                self.value(part) if trees.kind(part) == 'Call' else foreign(self.resolve(part)) for part in one.decorator_list):
+        if getattr(one, 'type_params', None) or not all(map(self.decorator, one.decorator_list)):
             return False
         given = one.args
-        notes = [one.returns] + [arg.annotation for arg in given.args + given.kwonlyargs + getattr(given, 'posonlyargs', []) +
-                                 [given.vararg, given.kwarg] if arg is not None]
+        args = given.args + given.kwonlyargs + getattr(given, 'posonlyargs', []) + [given.vararg, given.kwarg]
+        notes = [one.returns] + [arg.annotation for arg in args if arg is not None]
         late = host.sys.version_info >= (3, 14) or any(
             trees.kind(part) == 'ImportFrom' and part.module == '__future__' and
             any(alias.name == 'annotations' for alias in part.names) for part in self.tree.body)
         return all(self.value(part) for part in given.defaults + given.kw_defaults + (notes if not late else [])
                    if part is not None)
 
+    def decorator(self, node):
+        """What a decorator's call makes is called in turn, and is as foreign."""
+        return self.value(node) if trees.kind(node) == 'Call' else foreign(self.resolve(node))
+
     def new_class(self, one):
         """A class statement: without decorators and keywords, on bases that do nothing when a class is made of them."""
         if one.decorator_list or one.keywords or getattr(one, 'type_params', None):
             return False
         for base in map(self.resolve, one.bases):
-            if type(base) is not type or any('__init_subclass__' in host.class_dict(kind) for kind in base.__mro__[:-1]):
+            if type(base) is not type or any('__init_subclass__' in host.class_dict(one) for one in base.__mro__[:-1]):
                 return False
         inner, own = self.inner, self.own
         self.inner, self.own = True, {name for part in one.body for name in trees.bound(part)}
@@ -122,11 +127,12 @@ class Judge:
             return all(map(self.value, [one for one in node.args.defaults + node.args.kw_defaults if one is not None]))
         if what == 'Call':
             given = node.args + [one.value for one in node.keywords]
-            return foreign(self.resolve(node.func)) and all(self.plain(one) or foreign(self.resolve(one)) for one in given)
+            return foreign(self.resolve(node.func)) and all(
+                self.plain(one) or foreign(self.resolve(one)) for one in given)
         if what == 'Attribute':
             return self.resolve(node) is not MISSING
         if what == 'Subscript' and foreign(self.resolve(node.value)):
-            return self.value(getattr(node.slice, 'value', node.slice) if trees.kind(node.slice) == 'Index' else node.slice)
+            return self.value(node.slice.value if trees.kind(node.slice) == 'Index' else node.slice)
         return self.plain(node)
 
     def name(self, node):
@@ -183,8 +189,12 @@ def harmless(name, planned, found):
     if parent and not harmless(parent, planned, found):
         return False
     package, above = host.sys.modules.get(parent), found.get(parent) or ''
-    folders = host.sys.path if not parent else package.__dict__.get('__path__', ()) if type(package) is host.ModuleType \
-        else [above.rpartition('/')[0]] if above.endswith('/__init__.py') else ()
+    if not parent:
+        folders = host.sys.path
+    elif type(package) is host.ModuleType:
+        folders = package.__dict__.get('__path__', ())
+    else:
+        folders = [above.rpartition('/')[0]] if above.endswith('/__init__.py') else ()
     path = found[name] = find(folders, last)
     if path is None or scope.is_excluded(path):
         return bool(path or parent)          # below a package: something that is no module

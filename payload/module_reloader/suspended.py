@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What is suspended in code that a reload replaces: generators, coroutines, asyncio's tasks, greenlets.
 
-Generators and coroutines are found by what refers to their code.  Greenlets hold frames that nothing refers to; they are
-looked for where greenlet is loaded.  Nothing of the program is asked: all of it is read through attributes written in C.
+Generators and coroutines are found by what refers to their code.  Greenlets hold frames that nothing refers to; they
+are looked for where greenlet is loaded.  Nothing of the program is asked: all is read through attributes written in C.
 """
 from . import codes, host
 
@@ -37,7 +37,8 @@ def tell(search, value, told, kind, name=None):
     """Report a generator or coroutine, if it waits in old code."""
     prefix = KINDS[type(value).__name__]
     code, frame = getattr(value, prefix + 'code', None), getattr(value, prefix + 'frame', None)
-    if id(code) in search.old and frame is not None and not getattr(value, prefix + 'running') and id(value) not in told:
+    waits = frame is not None and not getattr(value, prefix + 'running')
+    if waits and id(code) in search.old and id(value) not in told:
         told.add(id(value))
         search.add(kind, code, frame.f_lineno, None, name)
 
