@@ -150,12 +150,18 @@ bool symbols_function(struct image *image, uint64_t pc, uint64_t *start, uint64_
 	return image_executable(image, pc);
 }
 
-/* An entry of .eh_frame: its length (4 bytes, which 0xffffffff makes 8 more), then what it says. NULL: not there. */
+/*
+ * An entry of .eh_frame: its length (4 bytes, which 0xffffffff makes 8 more), then what it says. It may lie anywhere. NULL:
+ * not there.
+ */
 static const uint8_t *entry_fetch(struct image *image, uint64_t at)
 {
-	const uint32_t *length = image_code(image, at, sizeof(*length));
+	const uint8_t *bytes = image_code(image, at, sizeof(uint32_t));
+	uint32_t length = ENTRY_MAX;
 
-	return length && *length < ENTRY_MAX ? image_code(image, at, sizeof(*length) + *length) : NULL;
+	if (bytes)
+		memcpy(&length, bytes, sizeof(length));
+	return length < ENTRY_MAX ? image_code(image, at, sizeof(length) + length) : NULL;
 }
 
 /* The function's own entry (FDE), and the common one (CIE) to which its second word leads back. */

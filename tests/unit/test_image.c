@@ -304,6 +304,8 @@ LIE(frames_more_in_a_large_header, elf->eh_frame_hdr.count = 1 << 24; elf->phdr[
 LIE(frames_unsorted, elf->eh_frame_hdr.row[0].start = INT32_MAX; elf->eh_frame_hdr.row[2].start = INT32_MIN)
 LIE(frames_elsewhere, elf->phdr[3].p_offset = UINT64_MAX - 3)
 LIE(frames_at_odd_place, elf->phdr[3].p_offset += 1)
+LIE(frames_entry_at_odd_place, for (int i = 0; i < ELF_FUNCTIONS; i++) elf->eh_frame_hdr.row[i].fde = 3)
+LIE(frames_entry_elsewhere, for (int i = 0; i < ELF_FUNCTIONS; i++) elf->eh_frame_hdr.row[i].fde = INT32_MIN)
 LIE(frames_pointer, elf->eh_frame_hdr.frame = INT32_MIN)
 LIE(frames_none, elf->eh_frame_hdr.count = 0)
 LIE(interpreter_without_end, memset(elf->interp, 'a', sizeof(elf->interp)); cr_expect_null(image.interpreter))
