@@ -34,7 +34,8 @@ def refusal(change):
     members, meta = host.class_dict(change.kind), type(change.kind)
     functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements) and \
         all(type(members.get(name)) is host.FunctionType for name in change.removed)
-    if '__slots__' in change.names or '__slots__' in change.removed or '_fields' in members and issubclass(change.kind, tuple):
+    named_tuple = '_fields' in members and issubclass(change.kind, tuple)
+    if named_tuple or '__slots__' in change.names or '__slots__' in change.removed:
         change.whole = True
     if meta.__module__ == 'enum':
         change.whole = not functions or change.header or bool(change.removed)

@@ -27,7 +27,8 @@ def merge(work, plan, change, new):
         if name in MAPS:
             change.staged[name] = type(value)((key, heirs[id(one)]) for key, one in value.items())
         elif name not in classes.OWN + remake.ABC and not (name in kept and name in there):
-            change.staged[name] = classes.home(heirs.get(id(value), redirected(value, heirs)), remake.own_cell(value, new), old)
+            mine = heirs.get(id(value), redirected(value, heirs))
+            change.staged[name] = classes.home(mine, remake.own_cell(value, new), old)
     keep_composites(change.staged['_value2member_map_'], there, members)
     change.removed.extend(name for name in there['_member_map_'] if name not in members['_member_map_'] and
                           name not in change.removed)

@@ -8,8 +8,8 @@ none.
 
 A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  The kinds are item (of a dictionary),
 class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that holds
-it), cache (an item of a dictionary: whether it is empty), and function: an attribute.  Steps are put back as they were made,
-all at once, and each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there,
+it), cache (an item of a dictionary, or an lru_cache: whether it is empty), and function: an attribute.  Steps are put back
+as they were made, all at once, and each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there,
 a place whose value is no longer the one that we put is the program's, and is left alone.
 """
 from . import host
@@ -30,7 +30,7 @@ def read(kind, owner, name):
     if kind == 'instances':
         return owner[0]
     if kind == 'cache':
-        return owner.get(name) is None
+        return owner.get(name) is None if type(owner) is dict else not owner.cache_info()[3]
     return getattr(owner, name)
 
 
@@ -128,7 +128,7 @@ class Journal:
         self.steps.append([kind, owner, name, old, new])
 
     def forget(self, owner, name):
-        """Empty a cache of the program in a dictionary, now and again when this is taken back."""
+        """Empty a cache of the program, now and again when this is taken back: an item, or all of an lru_cache."""
         self.waiting['cache', id(owner), name] = ['cache', owner, name, True, False]
 
     def roll_back(self):

@@ -33,8 +33,11 @@ def calls(changes):
     for kind, owner, name, value in changes:
         if kind == 'bases':
             found.append(map(journal.BASES.__set__, (owner,), (value,)))
-        elif kind == 'cache':
+        elif kind == 'cache' and type(owner) is dict:
             found.append(map(dict.__setitem__, (owner,), (name,), (None,)))
+        elif kind == 'cache':                # what it holds may have finalizers: it is let go of after the call
+            found.append(map(type(owner).cache_clear, (owner,)))
+            found.extend(map(dict(one).__contains__, ()) for one in host.gc.get_referents(owner) if type(one) is dict)
         else:
             there = instances(owner[0])
             found.append(map(CLASS.__set__, there, [value] * len(there)))

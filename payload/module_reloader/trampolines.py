@@ -152,10 +152,17 @@ def expect(plan):
 
 
 def belongs(value, name, module):
-    """Whether VALUE, a function, was made for the definition NAME of a module: it is it, or wraps it."""
-    if value.__globals__ is module.dict and value.__qualname__ == '<lambda>':
+    """Whether VALUE, a function or a wrapper of one, was made for the definition NAME of a module: it is it, or wraps it."""
+    if type(value) is host.FunctionType and value.__globals__ is module.dict and value.__qualname__ == '<lambda>':
         return True
     return any(one.__globals__ is module.dict and one.__code__.co_name == name for one in baseline.inner_functions(value))
+
+
+def is_gone(plan, name, old, journal):
+    """Whether OLD is what NAME was defined as in the module, and no name of the module leads to it any more."""
+    there = old.__module__ == plan.module.dict.get('__name__') and old.__qualname__ == name if host.is_class(old) else \
+        belongs(old, name, plan.module)
+    return there and not any(value is old for value in journal.seen(plan.module.dict).values())
 
 
 def is_callable(value):

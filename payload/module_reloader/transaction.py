@@ -87,7 +87,7 @@ class Transaction:
             patched = {id(one.function) for one in plan.patches if one.changed}
             for wrapper in patch.wrapper_caches(plan.module, patched):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
-                self.journal.call(wrapper.cache_clear)
+                self.journal.forget(wrapper, 'cache')
         self.journal.commit()
 
     def open(self):
@@ -204,9 +204,9 @@ class Transaction:
         elif host.is_class(old) and host.is_class(new) and old is not new and \
                 type(statement).__name__ not in ('Import', 'ImportFrom'):
             host.part('remake').settle(self, plan, name, old, new, statement)
-        elif host.is_class(new) and type(old) is host.FunctionType and type(statement).__name__ == 'ClassDef':
-            plan.kept_old.append({'name': name, 'reason': 'it is a class now: who took a reference to the function before goes '
-                                  'on with that'})
+        elif old is not new and host.part('trampolines').is_gone(plan, name, old, self.journal):
+            plan.kept_old.append({'name': name, 'reason': 'it is a %s now: who took a reference to it before goes on with the '
+                                  'old definition' % type(new).__name__})
 
     def change(self, plan, change):
         """Make the members of a class that changed, then move them onto it."""

@@ -341,6 +341,17 @@ class Options(Program):
         derived = self.entry(self.reload(), 'b')['derived']
         self.assertEqual([(one['module'], one['name'], one['line']) for one in derived], [('a', 'Y', 3), ('a', 'Z', 4), ('a', 'L', 5)])
 
+    def test_undo_empties_caches(self):
+        text = 'import functools\n@functools.lru_cache()\ndef f(): return %d\n'
+        self.write(m=text % 1)
+        m = self.load('m')
+        m.f()
+        self.write(m=text % 2)
+        self.reload()
+        self.assertEqual(m.f(), 2)
+        command('undo')
+        self.assertEqual(m.f(), 1)
+
     def test_undo_and_history(self):
         self.write(m='X = 1\n' + F1, n='from m import X\n')
         m, n = self.load('m', 'n')
