@@ -93,9 +93,9 @@ int request_build(const struct options *options, const struct source *source, ch
 		(json_int_t)getuid(), "sudo_user", bytes(getenv("SUDO_USER")), "limits", "output", REQUEST_OUTPUT_MAX,
 		"value", REQUEST_VALUE_MAX);
 
-	*ret = input ? json_dumps(input, JSON_COMPACT) : NULL;
-	if (!*ret)
+	*ret_size = input ? json_dumpb(input, NULL, 0, JSON_COMPACT) : 0;
+	*ret = *ret_size ? calloc(1, *ret_size + 1) : NULL;	/* of the size that it needs: nothing of it is ever lacking */
+	if (!*ret || json_dumpb(input, *ret, *ret_size, JSON_COMPACT) != *ret_size)
 		return mr_fail(err, MR_E_MEMORY, 0, "building the request");
-	*ret_size = strlen(*ret);
 	return 0;
 }

@@ -89,11 +89,12 @@ void terminal_say(struct terminal *terminal, const char *fmt, ...)
 	va_start(ap, fmt);
 	length = vasprintf(&text, fmt, ap);
 	va_end(ap);
+	terminal_progress_end(terminal);
 	if (length < 0) {
 		text = NULL;
+		(void)fputs("mr-attach: out of memory\n", terminal->err);
 		return;
 	}
-	terminal_progress_end(terminal);
 	(void)fputs(terminal->err_color ? "\033[1mmr-attach:\033[0m " : "mr-attach: ", terminal->err);
 	text_write(terminal->err, text, (size_t)length, TEXT_LINE);
 	(void)fputc('\n', terminal->err);

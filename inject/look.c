@@ -27,6 +27,8 @@ static int gone(pid_t pid, int sys, struct mr_error *err)
 {
 	if (sys == ENOENT || sys == ESRCH)
 		return mr_fail(err, MR_E_NO_PROCESS, 0, "%s", "");
+	if (sys == ENOMEM)
+		return mr_fail(err, MR_E_MEMORY, 0, "reading /proc/%ld", (long)pid);
 	return mr_fail(err, MR_E_NO_PROCESS, sys, "cannot read /proc/%ld", (long)pid);
 }
 

@@ -25,7 +25,7 @@ import sys
 import time
 
 from cell import MR_ATTACH, PATIENCE, TIMED, UNTOUCHED, Program, can, grown, too_late
-from harness import DEFAULT, HERE_NOW, REQUIRED, environment
+from harness import DEFAULT, HERE_NOW, REQUIRED, environment, read
 from kinds import KINDS
 
 WARM_UP, WINDOW, SAMPLE, LOOK = 200, 1000, 20, 50
@@ -74,8 +74,10 @@ class Run:
         self.status, self.seconds = process.returncode, time.monotonic() - began
 
     def end(self, process):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(OSError):
             if isinstance(self.ending, str):
+                while process.poll() is None and '[heap]' not in read('/proc/%d/maps' % process.pid):
+                    time.sleep(0.0002)      # before, it is the kernel's and the loader's to end
                 resource.prlimit(process.pid, getattr(resource, self.ending), (1, 1))
             else:
                 process.send_signal(self.ending)
@@ -137,7 +139,7 @@ class Storm:
         self.failures.append('%s %s, run %d: %s' % (self.program.python.name, self.program.way, self.number, text))
 
     def choose(self):
-        reloads = () if self.program.timed else ('reload', 'reload', 'stale')
+        reloads = () if self.program.timed or self.program.python.free_threaded else ('reload', 'reload', 'stale')
         kind = self.draw.choice(('exec',) * 6 + ('twice',) * 4 + ('info',) + reloads)
         ending = self.draw.choice(ENDINGS) if self.draw.random() < self.plan.kills else None
         if kind == 'twice' and ending not in (None, signal.SIGKILL) or self.plan.gdb:
