@@ -7,10 +7,10 @@ replaced is held here, and the collector is off.  No other code sees one change 
 none.
 
 A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  The kinds are item (of a dictionary),
-class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that holds
-it), cache (an item of a dictionary, or an lru_cache: whether it is empty), and function: an attribute.  Steps are put back
-as they were made, all at once, and each is read again afterwards.  The steps of a command that succeeded are what `undo` takes back: there,
-a place whose value is no longer the one that we put is the program's, and is left alone.
+class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that
+holds it), cache (an item of a dictionary, or an lru_cache: whether it is empty), and function: an attribute.  Steps are
+put back as they were made, all at once, and each is read again afterwards.  The steps of a command that succeeded are
+what `undo` takes back: there, a place whose value is no longer the one that we put is the program's, and is left alone.
 """
 from . import host
 
@@ -57,7 +57,7 @@ def unwarned(changes):
 
 
 def at_once(changes, also=()):
-    """Make CHANGES, and call the functions ALSO, which are of C and return None; no code of the program comes between."""
+    """Make CHANGES, and call the functions ALSO, which are of C and return None; no code of the program between."""
     if not changes and not also:
         return
     filters, entry = unwarned(changes)

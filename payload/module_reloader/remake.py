@@ -21,7 +21,8 @@ DESCRIPTORS = (host.FunctionType, staticmethod, classmethod, property)
 
 def member_names(kind):
     """The names of the slots of a class."""
-    return sorted(name for name, value in host.class_dict(kind).items() if type(value) is type(host.FunctionType.__globals__))
+    slot = type(host.FunctionType.__globals__)
+    return sorted(name for name, value in host.class_dict(kind).items() if type(value) is slot)
 
 
 def layout(kind):
@@ -55,7 +56,8 @@ def rebuild(work, plan, change):
     new = work.watched(plan, fresh, change, plan, work.context)
     if not host.is_class(new):
         raise host.Refusal('refused', 'the decorators of %s do not make a class' % change.name)
-    take_over(work, plan, change, new, {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names))
+    kept = {name for one in change.path[-1].body for name in trees.bound(one)} - set(change.names)
+    take_over(work, plan, change, new, kept)
 
 
 def settle(work, plan, name, old, new, statement):
@@ -63,7 +65,7 @@ def settle(work, plan, name, old, new, statement):
     mine = old.__module__ == new.__module__ == plan.module.dict.get('__name__') and \
         old.__qualname__ == new.__qualname__ == name
     if not mine or trees.kind(statement) == 'Assign' and trees.kind(statement.value) != 'Call':
-        plan.kept_old.append({'name': name, 'reason': 'the name leads to another class now: instances stay with the old one'})
+        keep(plan, name, 'the name leads to another class now: instances stay with the old one')
         return
     change = classes.Change(name, old, (), [], [])
     if is_enum(old):
@@ -267,15 +269,17 @@ def put_on(kind, old, new, journal):
 def tell(plan, change, left, stay):
     """Say what stays with the old class."""
     plan.changed.append(change.name)
-    said = 'a new class took its place, because CPython does not let the live one change like this; what holds the old ' \
-        'class itself still does'
-    plan.kept_old.append({'name': change.name, 'reason': said})
+    keep(plan, change.name, 'a new class took its place, because CPython does not let the live one change like this; what '
+         'holds the old class itself still does')
     if not population.is_tracked(change.kind):
-        plan.kept_old.append({'name': change.name, 'reason': 'its instances have no room for marks of the collector and '
-                              'cannot be found: those that there are keep the old class'})
+        keep(plan, change.name, 'its instances have no room for marks of the collector and cannot be found: those that '
+             'there are keep the old class')
     if left:
-        plan.kept_old.append({'name': change.name, 'reason': 'instances that keep the old class, because their layout cannot '
-                              'follow: %d' % left})
+        keep(plan, change.name, 'instances that keep the old class, because their layout cannot follow: %d' % left)
     for one in stay:
-        plan.kept_old.append({'name': '%s.%s' % (one.__module__, one.__qualname__), 'reason': 'it still derives from the '
-                              'old %s: its layout cannot follow' % change.name})
+        keep(plan, '%s.%s' % (one.__module__, one.__qualname__), 'it still derives from the old %s: its layout cannot '
+             'follow' % change.name)
+
+
+def keep(plan, name, reason):
+    plan.kept_old.append({'name': name, 'reason': reason})

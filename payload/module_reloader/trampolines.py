@@ -152,10 +152,10 @@ def expect(plan):
 
 
 def belongs(value, name, module):
-    """Whether VALUE, a function or a wrapper of one, was made for the definition NAME of a module: it is it, or wraps it."""
+    """Whether VALUE, a function or a wrapper of one, is the definition NAME of a module, or wraps it."""
     if type(value) is host.FunctionType and value.__globals__ is module.dict and value.__qualname__ == '<lambda>':
         return True
-    return any(one.__globals__ is module.dict and one.__code__.co_name == name for one in baseline.inner_functions(value))
+    return any(codes.defined_as(one, name, module.dict) for one in baseline.inner_functions(value))
 
 
 def is_gone(plan, name, old, journal):
@@ -173,8 +173,8 @@ def succeed(plan, name, old, new, journal):
     """A definition was made again, OLD stood there, NEW does now: what NAME leads to from now on."""
     forwards = of(plan)
     if type(old) is not host.FunctionType or not is_callable(new) or not belongs(old, name, plan.module):
-        plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes on '
-                              'with the old one'})
+        plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
+                              'on with the old one'})
         return new
     if type(new) is host.FunctionType and new.__globals__ is plan.module.dict and new.__code__.co_name == name:
         for one in forwards.to(old):         # an edit that was taken back: the first function is whole again
@@ -193,8 +193,8 @@ def keep_attributes(plan, name, old, new, journal):
         return
     for statement in trees.inside(plan.examined.tree.body):
         for target in getattr(statement, 'targets', ()):
-            if trees.kind(target) == 'Attribute' and trees.kind(target.value) == 'Name' and target.value.id == name and \
-                    target.attr in old.__dict__ and target.attr not in new.__dict__:
+            if trees.kind(target) == 'Attribute' and trees.kind(target.value) == 'Name' and \
+                    target.value.id == name and target.attr in old.__dict__ and target.attr not in new.__dict__:
                 journal.set('item', new.__dict__, target.attr, old.__dict__[target.attr])
 
 
@@ -226,7 +226,8 @@ def decorated_again(plan):
     paths = {'.'.join(one.name for one in path): path for path in trees.classes(body).values()}
     for name, kind in baseline.classes_of(plan.module):
         for statement in paths[name][-1].body if name in paths else ():
-            if is_decorated(statement) and holds(host.class_dict(kind).get(trees.mangled(statement.name, kind.__name__))):
+            name_there = trees.mangled(statement.name, kind.__name__) if is_decorated(statement) else None
+            if name_there and holds(host.class_dict(kind).get(name_there)):
                 host.part('classes').run_too(plan, name, kind, paths[name], statement)
 
 
