@@ -14,7 +14,6 @@ import select
 import signal
 import sys
 import threading
-import time
 
 import kinds
 import work
