@@ -20,6 +20,7 @@ class Work:
     def __init__(self, context, options, command, who=None):
         self.context, self.options, self.command, self.who = context, options, command, who or {}
         self.signatures, self.result, self.plans, self.moved = codes.Signatures(), Result(), [], []
+        self.began = host.time.time()        # no source was read before
         self.former, self.whys = {}, {}      # by name of a module: what was known to run before, why it was stale
         self.steps, self.id = None, state.STATE['last'] + 1
 
@@ -202,7 +203,7 @@ class Work:
         for plan in self.plans:
             self.derive(plan, work.imports)
             entry = report.planned(plan, 'reloaded', self.whys.setdefault(plan.module.name, self.why(plan.examined)))
-            self.remember(plan, now, True)
+            self.remember(plan, True)
             if stale.examine(plan.module, self.context, self.signatures).state != 'fresh':
                 entry['warnings'].append('the source has changed again meanwhile')
             entries.append(entry)
@@ -214,9 +215,9 @@ class Work:
         self.context.result = dict(self.result.answer(), engine=host.VERSION)
         return self.result
 
-    def remember(self, plan, when, exact):
+    def remember(self, plan, exact):
         self.former.setdefault(plan.module.name, state.tracked(plan.module))
-        state.remember(plan.module, plan.examined.data, when, exact)
+        state.remember(plan.module, plan.examined.data, self.began, exact)
 
     def follow_lines(self):
         """Modules where only lines moved run the same code as before: their tracebacks get the right lines."""
@@ -229,7 +230,7 @@ class Work:
         except transaction.Broken:
             return []
         for plan in made:
-            self.remember(plan, host.time.time(), False)
+            self.remember(plan, False)
         return work.journal.steps
 
 

@@ -196,12 +196,7 @@ def dependent(statements, local, short, changed, ran, prefix=''):
             for one in dependent(statement.body, local, short, changed, ran, prefix + statement.name + '.'):
                 yield one
             continue
-        parts = []
-        if what in ('Assign', 'AnnAssign', 'AugAssign'):
-            parts = [statement.value]
-        elif what in ('FunctionDef', 'AsyncFunctionDef'):
-            parts = statement.args.defaults + statement.args.kw_defaults
-        if statement.lineno not in ran and any(uses(one, local, short, changed) for one in parts if one is not None):
+        if statement.lineno not in ran and any(uses(one, local, short, changed) for one in trees.made_from(statement)):
             names = trees.bound(statement)
             if not prefix:
                 local.update(names)

@@ -23,10 +23,8 @@ def reads(statement, names):
     what = trees.kind(statement)
     if what not in SIMPLE:
         return True
-    parts = [getattr(statement, 'value', None)] + getattr(statement, 'decorator_list', []) + getattr(statement, 'bases', [])
-    if what in ('FunctionDef', 'AsyncFunctionDef'):
-        parts += statement.args.defaults + statement.args.kw_defaults
-    return any(rebind.uses(part, names, (), ()) for part in parts if part is not None)
+    parts = statement.decorator_list + statement.bases if what == 'ClassDef' else trees.made_from(statement)
+    return any(rebind.uses(part, names, (), ()) for part in parts)
 
 
 def arrange(plan, statements):

@@ -97,6 +97,19 @@ def bound(statement):
     return found
 
 
+def made_from(statement):
+    """The expressions that an assignment or the definition of a function evaluates when it runs."""
+    what = kind(statement)
+    if what not in ('FunctionDef', 'AsyncFunctionDef'):
+        parts = [statement.value] if what in ('Assign', 'AnnAssign', 'AugAssign') else []
+    else:
+        given = statement.args
+        notes = [one.annotation for one in given.args + given.kwonlyargs + getattr(given, 'posonlyargs', []) +
+                 [given.vararg, given.kwarg] if one is not None]
+        parts = statement.decorator_list + given.defaults + given.kw_defaults + [statement.returns] + notes
+    return [one for one in parts if one is not None]
+
+
 def literal(node):
     """The value of an expression of constants; ValueError for any other."""
     what = kind(node)

@@ -335,11 +335,13 @@ class Options(Program):
         self.assertEqual(kinds, [('frame', 'm.f', 2), ('generator', 'm.g', 5)])
 
     def test_derived(self):
-        self.write(b='X = 1\n', a='import b\nfrom b import X\nY = b.X + 1\nZ = X\nL = lambda a=X: a\nM = lambda: X\n')
+        self.write(b='X = 1\n', a='import b\nfrom b import X\nY = b.X + 1\nZ = X\nL = lambda a=X: a\nM = lambda: X\n'
+                   'def n(f): return lambda g: g\n@n(X)\ndef d(): pass\n@n\ndef e(a: X): pass\n')
         self.load('b', 'a')
         self.write(b='X = 10\n')
         derived = self.entry(self.reload(), 'b')['derived']
-        self.assertEqual([(one['module'], one['name'], one['line']) for one in derived], [('a', 'Y', 3), ('a', 'Z', 4), ('a', 'L', 5)])
+        self.assertEqual([(one['module'], one['name'], one['line']) for one in derived[:3]], [('a', 'Y', 3), ('a', 'Z', 4), ('a', 'L', 5)])
+        self.assertEqual([one['name'] for one in derived[3:]], ['d', 'e'])
 
     def test_undo_empties_caches(self):
         text = 'import functools\n@functools.lru_cache()\ndef f(): return %d\n'
