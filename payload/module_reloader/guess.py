@@ -17,19 +17,22 @@ class Guess:
         self.signatures, self.annotates = None, {}  # of the code that makes annotations, by the name of the function
 
 
+def stored(code, kinds):
+    """The names of the instructions of KINDS in a code object; all its names where the instructions cannot be read."""
+    table, raw, extended, found = units.names_of_instructions(), code.co_code, 0, set()
+    if table is None:
+        return set(code.co_names)
+    for offset in range(0, len(raw), 2):
+        name, arg = table.get(raw[offset]), raw[offset + 1] | extended
+        extended = arg << 8 if name == 'EXTENDED_ARG' else 0
+        if name in kinds:
+            found.add(code.co_names[arg])
+    return found
+
+
 def assigned_by_functions(root):
     """The names that functions of the module declare global and assign."""
-    table = units.names_of_instructions()
-    found = set()
-    for node in root.walk():
-        if table is None:
-            found.update(node.code.co_names)
-            continue
-        raw = node.code.co_code
-        for offset in range(0, len(raw), 2):
-            if table.get(raw[offset]) in ('STORE_GLOBAL', 'DELETE_GLOBAL'):
-                found.add(node.code.co_names[raw[offset + 1]] if raw[offset + 1] < len(node.code.co_names) else '')
-    return found
+    return {name for node in root.walk() for name in stored(node.code, ('STORE_GLOBAL', 'DELETE_GLOBAL'))}
 
 
 def same_value(live, value):
@@ -108,13 +111,13 @@ def guess(module, code, tree, signatures, keep=()):
         result.annotates.update(annotations_of(node, signatures))
     result.annotates.update(annotations_of(root, signatures))
     result.signatures = signatures
-    functions = baseline.reachable(module)
+    functions, bound = baseline.reachable(module), stored(code, ('STORE_NAME', 'STORE_GLOBAL'))
     places = {(signatures.of(node.code), node.code.co_firstlineno) for node in root.walk()}
     for function in functions:
         name, mine = codes.path_of(function), signatures.of(function.__code__)
         if name in paths and mine not in paths[name] and name not in result.changed:
             result.changed.append(name)
-        elif name not in paths and '.' not in name and module.dict.get(name) is function:
+        elif name not in paths and '.' not in name and module.dict.get(name) is function and name not in bound:
             result.removed.append(name)
         result.moved = result.moved or (mine, function.__code__.co_firstlineno) not in places
     runtime = assigned_by_functions(root) | set(keep)
@@ -128,17 +131,17 @@ def guess(module, code, tree, signatures, keep=()):
     for name, kind in named.items():
         if name in statements:
             compare_class(result, kind, statements[name], paths, functions, module.dict)
-        elif '.' not in name and name not in code.co_names:
+        elif '.' not in name and name not in bound:
             result.removed.append(name)
-    left_over(result, module, code, tree, runtime, named)
+    left_over(result, module, bound, tree, runtime, named)
     return result
 
 
-def left_over(result, module, code, tree, runtime, classes):
+def left_over(result, module, bound, tree, runtime, classes):
     """Names that the source does not bind: who bound them cannot be known."""
     starred = {name for there in trees.starred(tree.body) for name in order.starred(module.dict, there.level, there.module)}
     for name, value in sorted(module.dict.items(), key=lambda item: str(item[0])):
-        if type(name) is str and not name.startswith('__') and name not in code.co_names and name not in runtime and \
+        if type(name) is str and not name.startswith('__') and name not in bound and name not in runtime and \
                 name not in result.removed and name not in classes and name not in starred and \
                 value is not host.sys.modules.get('%s.%s' % (module.dict.get('__name__'), name)):
             result.warnings.append('%s is not bound by the source; the program may have set it, or the source have lost '
@@ -223,8 +226,11 @@ def other_annotations(statement, live, namespace, result):
     if type(live.__annotations__) is not dict or hasattr(live, '__annotate__') and not live.__annotations__:
         return known is not None
     args, builtins = statement.args, host.builtin('builtins').__dict__
-    notes = [(one.arg, one.annotation) for one in args.args + args.kwonlyargs + [args.vararg, args.kwarg] if one]
-    for name, note in notes + [('return', statement.returns)]:
+    notes = [(one.arg, one.annotation) for one in getattr(args, 'posonlyargs', []) + args.args + args.kwonlyargs +
+             [args.vararg, args.kwarg] if one] + [('return', statement.returns)]
+    if len(live.__annotations__) != sum(note is not None for _, note in notes):
+        return True
+    for name, note in notes:
         if trees.kind(note) == 'Name':
             now = live.__annotations__.get(name)     # a text, if annotations are a future feature
             if now is not namespace.get(note.id, builtins.get(note.id)) and not (type(now) is str and now == note.id):
@@ -267,6 +273,9 @@ def compare_import(result, statement, namespace, runtime):
     other = baseline.scope.DICT.__get__(there) if issubclass(type(there), host.ModuleType) else {}
     for one in statement.names:
         local = one.asname or one.name
+        if local in namespace and codes.defined_as(namespace[local], local, namespace):
+            result.statements.append(statement)      # what it defined itself so far
+            return
         if one.name in other and local in namespace and namespace[local] is not other[one.name] and local not in runtime:
             result.undecided.append({'name': local, 'line': statement.lineno, 'live': show(namespace[local]),
                                      'source': '%s.%s, another object' % (name, one.name)})

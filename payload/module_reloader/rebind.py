@@ -107,6 +107,15 @@ def exported(namespace):
     return {name for name in list(namespace) if isinstance(name, str) and not name.startswith('_')}
 
 
+def to_stars(changes, names, before, after):
+    """CHANGES as those see them who took BEFORE with a star, and would take AFTER now: __all__ may have changed."""
+    for name in sorted(before | after):
+        old, new = changes.get(name, (names.get(name, journals.ABSENT),) * 2)
+        old, new = old if name in before else journals.ABSENT, new if name in after else journals.ABSENT
+        if old is not new:
+            yield name, (old, new)
+
+
 def follow(module, changed, exports, imports, journal, report):
     """Rebind in other modules: CHANGED is {name: (old value, new value)} in MODULE, ABSENT for none.
 
@@ -129,9 +138,9 @@ def follow(module, changed, exports, imports, journal, report):
                 for ours in names.get(theirs, ()):
                     if new is not journals.ABSENT:   # a name that left: its holder keeps what it has
                         wanted[ours] = (old, new)
-                if star and (theirs in before or theirs in after) and not (
-                        new is journals.ABSENT and imports.binds(other, theirs)):
-                    wanted.setdefault(theirs, (old, new if theirs in after else journals.ABSENT))
+            for theirs, (old, new) in to_stars(changes, journal.seen(namespace), before, after) if star else ():
+                if new is not journals.ABSENT or not imports.binds(other, theirs):
+                    wanted.setdefault(theirs, (old, new))
             moved = {}
             for ours, (old, new) in wanted.items():
                 now = journal.get('item', other.dict, ours)

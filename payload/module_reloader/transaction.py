@@ -199,7 +199,7 @@ class Transaction:
                 patch.transplant(old, new, self.journal):
             self.journal.set('item', plan.module.dict, name, old)
         elif old is not new and (type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') or
-                                 id(getattr(new, '__code__', None)) in made and codes.defined_as(old, name, plan.module.dict)):
+                                 codes.defined_as(old, name, plan.module.dict) and self.succeeds(new, name, made)):
             self.journal.set('item', plan.module.dict, name, host.part('trampolines').succeed(plan, name, old, new, self.journal))
         elif host.is_class(old) and host.is_class(new) and old is not new and \
                 type(statement).__name__ not in ('Import', 'ImportFrom'):
@@ -207,6 +207,10 @@ class Transaction:
         elif old is not new and host.part('trampolines').is_gone(plan, name, old, self.journal):
             plan.kept_old.append({'name': name, 'reason': 'it is a %s now: who took a reference to it before goes on with the '
                                   'old definition' % type(new).__name__})
+
+    def succeeds(self, new, name, made):
+        """Whether NEW was made for NAME, by the statement that ran, or in another module of which it is imported now."""
+        return type(new) is host.FunctionType and (id(new.__code__) in made or new.__code__.co_name == name)
 
     def change(self, plan, change):
         """Make the members of a class that changed, then move them onto it."""

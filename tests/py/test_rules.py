@@ -354,6 +354,14 @@ class Options(Program):
         command('undo')
         self.assertEqual(m.f(), 1)
 
+    def test_all_changed(self):
+        """Star imports follow __all__, which a dry run does not evaluate."""
+        self.write(m='X = 1\nY = 2\n__all__ = ["X"]\n', n='from m import *\n')
+        m, n = self.load('m', 'n')
+        self.write(m='X = 1\nY = 2\n__all__ = ["Y"]\n')
+        self.assertEqual(self.entry(self.reload())['rebound'], ['n.X', 'n.Y'])
+        self.assertEqual((hasattr(n, 'X'), n.Y), (False, 2))
+
     def test_undo_and_history(self):
         self.write(m='X = 1\n' + F1, n='from m import X\n')
         m, n = self.load('m', 'n')
