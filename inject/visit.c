@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "socket.h"
 #include "util.h"
 #include "wait.h"
 
@@ -42,6 +43,15 @@ void visits_settle(struct mr_target *target, uint64_t limit_ns)
 	}
 }
 
+/* CPython's own callers compute anew what is left of the time, but where a socket limits it. */
+static bool begins_anew(pid_t pid, const struct proc_syscall *blocked, bool python_caller)
+{
+	if (!wait_breaks(blocked->nr))
+		return false;
+	return (wait_finite(blocked->nr, blocked->arg) && !python_caller) ||
+	       socket_finite(pid, blocked->nr, blocked->arg[0]);
+}
+
 int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64_t limit_ns, struct mr_timing *timing,
 		struct mr_error *err)
 {
@@ -57,8 +67,7 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	target_syscall(target, tid, &blocked);
 	target_rehearse(target, &blocked, &rehearsal);
 	visit->python_caller = moment_python_caller(&rehearsal);
-	if (blocked.kind == PROC_SYSCALL_IN && wait_breaks(blocked.nr) && wait_finite(blocked.nr, blocked.arg) &&
-	    !visit->python_caller)
+	if (blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
 	r = thread_hold(&visit->thread, tid, limit_ns, err);

@@ -23,7 +23,7 @@ bool wait_finite(long nr, const uint64_t arg[6])
 		return arg[3] != 0;
 	if (nr == n->rt_sigtimedwait)
 		return arg[2] != 0;
-	return false; /* a socket's time-out is not among the arguments; without one these calls restart by themselves */
+	return false;	/* a socket's time-out is not among the arguments: see socket.h */
 }
 
 bool wait_again(const struct cpu_call *call, bool python_caller)

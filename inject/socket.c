@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "socket.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "cpu.h"
+#include "util.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+/* The option that limits the call, or 0. */
+static int option_of(long nr)
+{
+	const struct cpu_numbers *n = &cpu_numbers;
+
+	if (nr == n->recvfrom || nr == n->recvmsg || nr == n->recvmmsg || nr == n->accept || nr == n->accept4 ||
+	    nr == n->read || nr == n->readv)
+		return SO_RCVTIMEO;
+	if (nr == n->sendto || nr == n->sendmsg || nr == n->sendmmsg || nr == n->connect || nr == n->write ||
+	    nr == n->writev)
+		return SO_SNDTIMEO;
+	return 0;
+}
+
+static bool is_socket(pid_t pid, uint64_t fd)
+{
+	static const char kind[] = "socket:";
+	char path[64], link[sizeof(kind)] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%llu", (int)pid, (unsigned long long)fd);
+	return readlink(path, link, sizeof(link) - 1) > 0 && strcmp(link, kind) == 0;
+}
+
+/* Our own descriptor of the socket lives for the one question. */
+bool socket_finite(pid_t pid, long nr, uint64_t fd)
+{
+	struct timeval limit = { 0 };
+	socklen_t size = sizeof(limit);
+	int option = option_of(nr), process, own;
+	bool finite = false;
+
+	if (!option || !is_socket(pid, fd))
+		return false;
+	process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process < 0)
+		return false;
+	own = (int)syscall(SYS_pidfd_getfd, process, (int)fd, 0);
+	if (own >= 0) {
+		finite = getsockopt(own, SOL_SOCKET, option, &limit, &size) == 0 && (limit.tv_sec || limit.tv_usec);
+		(void)close(own);
+	}
+	(void)close(process);
+	return finite;
+}
