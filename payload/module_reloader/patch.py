@@ -102,6 +102,15 @@ def patches(target, functions):
     return todo, left
 
 
+def watch(old, new):
+    """What watches the code OLD by sys.monitoring, such as a debugger or a measurement of coverage, watches NEW as well."""
+    monitoring = host.sys.monitoring
+    for tool in range(6):
+        events = monitoring.get_local_events(tool, old) if monitoring.get_tool(tool) is not None else 0
+        if events:
+            monitoring.set_local_events(tool, new, events)
+
+
 def apply(plan, journal):
     """Assign the code objects: no code of the program runs, nothing is read from anywhere."""
     for one in plan.patches:
@@ -111,6 +120,8 @@ def apply(plan, journal):
             continue
         if codes.docstring(one.old) != codes.docstring(one.code) and function.__doc__ == codes.docstring(one.old):
             journal.set('function', function, '__doc__', codes.docstring(one.code))
+        if hasattr(host.sys, 'monitoring'):
+            watch(one.old, one.code)
         journal.set('function', function, '__code__', one.code)
 
 

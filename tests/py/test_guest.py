@@ -142,6 +142,21 @@ class Guest(Program):
         self.reload('m', reinit=['m.K.x'])
         self.assertEqual(m.K.x, 2)
 
+    @unittest.skipUnless(hasattr(sys, 'monitoring'), 'sys.monitoring is of 3.12')
+    def test_monitored_code_stays_so(self):
+        monitoring, seen = sys.monitoring, []
+        self.write(m='def f(): return 1\ndef g(): return 1\n')
+        m = self.load('m')
+        monitoring.use_tool_id(3, 'a tool')
+        try:
+            monitoring.register_callback(3, monitoring.events.PY_START, lambda code, offset: seen.append(code.co_name))
+            monitoring.set_local_events(3, m.f.__code__, monitoring.events.PY_START)
+            self.write(m='def f(): return 2\ndef g(): return 2\n')
+            self.reload()
+            self.assertEqual((m.f(), m.g(), seen), (2, 2, ['f']))
+        finally:
+            monitoring.free_tool_id(3)
+
     def test_frozen_heap(self):
         import gc
         if not hasattr(gc, 'freeze'):
