@@ -269,8 +269,8 @@ def put_on(kind, old, new, journal):
 def tell(plan, change, left, stay):
     """Say what stays with the old class."""
     plan.changed.append(change.name)
-    keep(plan, change.name, 'a new class took its place, because CPython does not let the live one change like this; what '
-         'holds the old class itself still does')
+    keep(plan, change.name, 'a new class took its place, because CPython does not let the live one change like this; '
+         'what holds the old class itself still does')
     if not population.is_tracked(change.kind):
         keep(plan, change.name, 'its instances have no room for marks of the collector and cannot be found: those that '
              'there are keep the old class')

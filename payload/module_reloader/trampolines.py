@@ -13,6 +13,7 @@ these functions, and looks at their targets.
 """
 from . import baseline, codes, host, journal as journals, patch, trees
 
+FAR = 10000                                  # objects; who holds more is taken to hold everything
 FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
 HEAD = 'def make(%s):\n    %sdef forward(*__mr_args, __mr_target__, **__mr_kwargs):\n'
 BODIES = {
@@ -62,6 +63,23 @@ def twin(function, code, cells):
     return made
 
 
+def reaches(target, function):
+    """Whether TARGET may call FUNCTION: something that it holds, names of modules excepted, leads there."""
+    todo, seen = [target], set()
+    while todo and len(seen) < FAR:
+        one = todo.pop()
+        if one is function:
+            return True
+        if id(one) in seen or host.is_class(one) or type(one) in (host.ModuleType, host.CodeType):
+            continue
+        seen.add(id(one))
+        if type(one) is host.FunctionType:
+            todo.extend([one.__closure__, one.__defaults__, one.__kwdefaults__, one.__dict__])
+        else:
+            todo.extend(host.gc.get_referents(one))
+    return bool(todo)
+
+
 class Forwards:
     """Which functions forward to which target, in one module."""
 
@@ -74,11 +92,16 @@ class Forwards:
     def to(self, target):
         return [one for one in self.known if codes.forwards_to(one) is target]
 
-    def point(self, function, target, journal):
-        """Make FUNCTION, and what forwards to it, forward to TARGET; whether it could be done."""
+    def point(self, function, target, journal, soon=None):
+        """Make FUNCTION, and what forwards to it, forward to TARGET; whether it could be done.
+
+        What TARGET, or the function SOON that it is about to become, may call stays as it is: the call would never end.
+        """
         done = True
         for one in self.to(function) + [function]:
-            if one is not target:
+            if one is not target and reaches(soon or target, one):
+                done = False
+            elif one is not target:
                 done = self.forward(one, target, journal) and done
         return done
 
@@ -158,11 +181,17 @@ def belongs(value, name, module):
     return any(codes.defined_as(one, name, module.dict) for one in baseline.inner_functions(value))
 
 
-def is_gone(plan, name, old, journal):
-    """Whether OLD is what NAME was defined as in the module, and no name of the module leads to it any more."""
+def depart(plan, name, old, new, journal):
+    """A statement that defines no function left NAME with NEW, where the definition OLD, or a wrapper of it, was."""
     there = old.__module__ == plan.module.dict.get('__name__') and old.__qualname__ == name if host.is_class(old) else \
         belongs(old, name, plan.module)
-    return there and not any(value is old for value in journal.seen(plan.module.dict).values())
+    if not there or any(value is old for value in journal.seen(plan.module.dict).values()):
+        return
+    if type(old) is type(new) is host.FunctionType and belongs(new, name, plan.module):
+        journal.set('item', plan.module.dict, name, succeed(plan, name, old, new, journal))
+    else:
+        plan.kept_old.append({'name': name, 'reason': 'it is a %s now: who took a reference to it before goes on with '
+                              'the old definition' % type(new).__name__})
 
 
 def is_callable(value):
@@ -179,11 +208,14 @@ def succeed(plan, name, old, new, journal):
     if type(new) is host.FunctionType and new.__globals__ is plan.module.dict and new.__code__.co_name == name:
         for one in forwards.to(old):         # an edit that was taken back: the first function is whole again
             if one.__code__.co_name == name and forwards.take(one, new, journal):
-                forwards.point(old, one, journal)
+                forwards.point(old, one, journal, new)
                 return one
     keep_attributes(plan, name, old, new, journal)
     if forwards.point(old, new, journal):
         plan.followed.add(name)
+    elif not any(value is old for value in baseline.inner_functions(new)):
+        plan.kept_old.append({'name': name, 'reason': 'what it leads to now holds it: who took a reference to it before '
+                              'goes round that'})
     return new
 
 

@@ -204,9 +204,8 @@ class Transaction:
         elif host.is_class(old) and host.is_class(new) and old is not new and \
                 type(statement).__name__ not in ('Import', 'ImportFrom'):
             host.part('remake').settle(self, plan, name, old, new, statement)
-        elif old is not new and host.part('trampolines').is_gone(plan, name, old, self.journal):
-            plan.kept_old.append({'name': name, 'reason': 'it is a %s now: who took a reference to it before goes on with the '
-                                  'old definition' % type(new).__name__})
+        elif old is not new and (host.is_class(old) or type(old) is host.FunctionType or hasattr(type(old), 'cache_info')):
+            host.part('trampolines').depart(plan, name, old, new, self.journal)
 
     def succeeds(self, new, name, made):
         """Whether NEW was made for NAME, by the statement that ran, or in another module of which it is imported now."""

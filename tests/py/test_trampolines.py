@@ -173,6 +173,21 @@ class Trampolines(Program):
             held.append(m.f)
             self.assertEqual([one() for one in held], [number] * len(held))
 
+    def test_wrapped_by_another_statement(self):
+        text = TEXT + 'def f(a=%d): return a\nf = deco(f)\n'
+        m = self.start(text % 1)
+        held = m.f
+        self.assertEqual((self.edit(text % 2)['kept_old'], held(), m.f()), ([], 'd2', 'd2'))
+
+    def test_what_the_new_one_calls_is_left(self):
+        text = 'class Chain:\n    def __init__(self, f): self.first, self.last = globals().get("f"), f\n' \
+               '    def __call__(self): return self.first(), self.last()\n%sdef f(): return %d\n'
+        m = self.start(text % ('', 1))
+        held = m.f
+        entry = self.edit(text % ('@Chain\n', 2))
+        self.assertEqual((m.f(), held()), ((2, 2), 2))
+        self.assertEqual([one['name'] for one in entry['kept_old']], ['f'])
+
     def test_a_class_now(self):
         m = self.start(PLAIN % 1)
         held = m.f
