@@ -169,7 +169,7 @@ class Work:
                               nothing, plan.rebound.append)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
-            if self.options.get('verbose'):
+            if self.options.get('verbose') and plan.module.kind == 'source':
                 entry['diff'] = host.part('differ').unified(plan)
             self.result.modules.append(entry)
         self.result.heap = work.heap.report or None

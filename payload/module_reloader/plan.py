@@ -85,6 +85,9 @@ def compare(plan, old_root, new_root, signatures):
     examined = plan.examined
     if skeleton(examined.old, signatures) == skeleton(examined.code, signatures):
         return                               # the usual edit: bodies of functions
+    if plan.module.kind == 'sourceless':
+        plan.refuse(plan.module.name, host.part('sourceless').REASON)
+        return
     units, trees, classes = host.part('units'), host.part('trees'), host.part('classes')
     old, new = units.units_of(examined.old, signatures), units.units_of(examined.code, signatures)
     if old is None:

@@ -9,7 +9,6 @@ from . import host, scope, sources
 
 KINDS = {'extension': 'it is an extension module, which can only be loaded anew by a restart',
          'built-in': 'it is built into the interpreter', 'frozen': 'it is frozen into the interpreter',
-         'sourceless': 'it was loaded from a .pyc without a source',
          'namespace': 'it is a namespace package, which has no file', 'odd': 'it was not loaded from a file'}
 
 
@@ -134,7 +133,7 @@ def resolve(targets, notes):
     files, found, seen = Files(modules), [], set()
     for target in targets:
         hits = by_path(target, files) if target.kind == 'path' else by_name(target, modules)
-        sure = [module for module in hits if module.kind == 'source']
+        sure = [module for module in hits if module.kind in ('source', 'sourceless')]
         if not sure:
             raise host.Refusal('no-source', '%s cannot be reloaded: %s' % (hits[0].name, KINDS[hits[0].kind]),
                                module=hits[0].name)

@@ -12,6 +12,9 @@ SLACK = 100000000                            # ns: the kernel's clock for files 
 SECOND = 1000000000
 
 
+FILES = ('source', 'sourceless')             # kinds of modules that come out of a file that can be read again
+
+
 class Examined:
     """What was found out about one module.
 
@@ -27,7 +30,7 @@ class Examined:
 
 def suspects(context, rows):
     """Those of ROWS whose source may not be what they run."""
-    rows = [row for row in rows if row[2].kind == 'source']
+    rows = [row for row in rows if row[2].kind in FILES]
     tracked, born = state.STATE['tracked'], int(scope.born() * SECOND)
     before = born - SECOND                   # there is no doubt: the usual case, in a plain loop
     return [row for row, newest in zip(rows, evidence.newest([row[2].archive or row[2].file for row in rows], context))
@@ -53,9 +56,10 @@ def settle(known, record):
 def examine(module, context, signatures, force=True, keep=()):
     """Find out whether MODULE is stale, by content."""
     result = Examined(module)
-    if module.kind != 'source':
+    if module.kind not in FILES:
         result.state = module.kind
         return result
+    bare = host.part('sourceless') if module.kind == 'sourceless' else None
     record = state.tracked(module)
     try:
         result.data, result.stat = sources.read(module.path)
@@ -63,17 +67,26 @@ def examine(module, context, signatures, force=True, keep=()):
             result.baseline = 'tracked'
             settle(module.known, record)
             return result
-        result.code, result.tree = sources.compiled(result.data, module.filename(), context, module.loader, force)
+        if bare is not None:
+            bare.load(result, context)
+        else:
+            result.code, result.tree = sources.compiled(result.data, module.filename(), context, module.loader, force)
     except sources.Problem as problem:
         result.problem = problem.error
         result.state = 'missing' if problem.error['code'] == 'missing-source' else 'stale'
         return result
-    result.baseline, result.old = baseline.find(module, result.stat, context, signatures)
+    if bare is not None:
+        result.old = bare.known(module, signatures)
+        result.baseline = 'none' if result.old is None else 'tracked'
+    else:
+        result.baseline, result.old = baseline.find(module, result.stat, context, signatures)
     if result.old is not None:
         same = signatures.of(result.old) == signatures.of(result.code)
         result.moved = same and result.old.co_filename is not None and lines(result.old) != lines(result.code)
     else:
         result.guess = one = host.part('guess').guess(module, result.code, result.tree, signatures, keep)
+        if bare is not None:
+            bare.doubt(one, module, result.code, signatures)
         same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
         result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'
@@ -86,7 +99,7 @@ def choose(context, everything):
     """(the modules with a source that a command is about and that may be stale, those that it leaves out)."""
     rows, others = scope.rows()
     if everything:
-        return scope.made([row for row in rows if row[2].kind == 'source'], others), []
+        return scope.made([row for row in rows if row[2].kind in FILES], others), []
     found = suspects(context, rows)
     return (scope.made([row for row in found if not row[2].excluded], others),
             scope.made([row for row in found if row[2].excluded], others))
@@ -96,7 +109,7 @@ def look(rows, others, context, signatures):
     """Each of ROWS, examined if evidence says that this is worth while."""
     open_ones = {row[2].ident for row in suspects(context, rows)}
     for module in scope.made(rows, others):
-        looks = module.known.ident in open_ones or module.kind != 'source'
+        looks = module.known.ident in open_ones or module.kind not in FILES
         yield examine(module, context, signatures, False) if looks else Examined(module)
 
 

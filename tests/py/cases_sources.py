@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Cases: sources, how they are read and what is left of them in a traceback."""
 import os
+import py_compile
 import sys
+import zipfile
 
 from cases import F1, F2, case
 
@@ -63,3 +65,41 @@ def one_deleted(test):
 case('source_deleted', {'a': F1, 'b': F1}, {}, '', 'a.f(), b.f()', (1, 2), edit=one_deleted)
 case('getsource_of_class', 'class K:\n    x = 1\n', '\n\nclass K:\n    x = 1\n' + F1, '', '__import__("inspect").getsource(m.K)',
      'class K:\n    x = 1\n')
+
+
+def packed(text):
+    """The module in a zip file, or replaced in it."""
+    def pack(test):
+        with zipfile.ZipFile(test.path('next.zip'), 'w') as archive:
+            archive.writestr('inzip.py', text)
+        os.rename(test.path('next.zip'), test.path('z.zip'))
+    return pack
+
+
+def from_zip(test):
+    packed(F1)(test)
+    sys.path.insert(0, test.path('z.zip'))
+    try:
+        return {'m': test.load('inzip')}
+    finally:
+        sys.path.remove(test.path('z.zip'))
+
+
+def compiled(test):
+    """Instead of the source, its .pyc."""
+    py_compile.compile(test.path('m.py'), test.path('bare.pyc'))
+    os.unlink(test.path('m.py'))
+
+
+def from_pyc(test):
+    compiled(test)
+    return {'m': test.load('bare')}
+
+
+def replaced(test):
+    test.write(m=F2)
+    compiled(test)
+
+
+case('pyc_only', F1, {}, 'h = m.f', 'm.f(), h()', (2, 2), load=from_pyc, edit=replaced)
+case('zip_module', {}, {}, 'h = m.f', 'm.f(), h()', (2, 2), load=from_zip, edit=packed(F2))

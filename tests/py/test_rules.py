@@ -510,10 +510,20 @@ class BadInput(Program):
     def test_without_source(self):
         import py_compile
         py_compile.compile(self.path('m.py'), self.path('only.pyc'))
-        self.load('only')
-        self.refused(self.attempt('only'), 'no-source')
+        only = self.load('only')
         self.refused(self.attempt('sys'), 'no-source')
-        self.assertEqual([one['state'] for one in command('list')['modules'] if one['name'] == 'only'], ['sourceless'])
+        self.assertEqual([one['state'] for one in command('list')['modules'] if one['name'] == 'only'], ['fresh'])
+        for text, value in (('X = 1\n' + F2, 1), (F2, 2), ('def f(): return 3\n', 3), ('X = 1\ndef f(): return 4\n', 3)):
+            self.write(m=text)
+            py_compile.compile(self.path('m.py'), self.path('only.pyc'))
+            if 'X' in text:                  # nothing says how to run it
+                self.assertIn('no source', self.refused(self.attempt('only'), 'refused')['message'])
+            else:
+                self.assertEqual(self.entry(self.reload('only'), 'only')['state'], 'reloaded')
+            self.assertEqual((only.f(), hasattr(only, 'X')), (value, False))
+        with open(self.path('only.pyc'), 'wb') as out:
+            out.write(b'nothing')
+        self.refused(self.attempt('only'), 'no-source')
 
     def test_zip(self):
         import zipfile
