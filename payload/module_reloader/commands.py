@@ -198,7 +198,7 @@ class Work:
 
     def done(self, work):
         """It is true now and stays so: whatever ends this in the middle, it is done again."""
-        now, entries = host.time.time(), []
+        entries = []
         running.find(self.plans, work.heap)
         for plan in self.plans:
             self.derive(plan, work.imports)
