@@ -371,7 +371,7 @@ assert any(type(one) is CustomImportFinder for one in sys.meta_path)
         m, interval, said = self.load('m'), sys.getswitchinterval(), set()
         self.interrupted_at(m, 0)
         last = self.interrupted_at(m, 0)[1]
-        for number in sorted(set(range(1, last, last // 20)) | set(range(last - last // 4, last, last // 120))):
+        for number in sorted(set(range(1, last, last // 10)) | set(range(last - last // 4, last, last // 60))):
             said.add(self.interrupted_at(m, number)[0]['status'])
             self.assertEqual(sys.getswitchinterval(), interval, number)
             self.assertTrue(gc.isenabled(), number)
