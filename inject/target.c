@@ -128,6 +128,15 @@ static int refuse(const struct mr_facts *facts, struct mr_error *err)
 	return 0;
 }
 
+/* The memory of a process that is killed goes a moment before /proc says that it has ended: then there is no program. */
+static bool memory_gone(pid_t pid)
+{
+	char path[64], program[1];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+	return readlink(path, program, sizeof(program)) < 0 && (errno == ENOENT || errno == ESRCH);
+}
+
 static int open_process(struct mr_target *target, struct mr_error *err)
 {
 	int r = mr_look(target->pid, &target->facts, err);
@@ -143,6 +152,10 @@ static int open_process(struct mr_target *target, struct mr_error *err)
 		target->unwinder = unwinder_new(&target->images);
 		if (!target->unwinder)
 			r = mr_fail(err, MR_E_MEMORY, 0, "unwinder");
+	}
+	if (r < 0 && memory_gone(target->pid)) {
+		*err = (struct mr_error)MR_ERROR_INIT;
+		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
 	}
 	target->python.facts.remote_debug_off =
 		list_has(target->pid, "cmdline", "-X", "disable-remote-debug") ||

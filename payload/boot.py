@@ -222,7 +222,7 @@ kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank()}
 
 def take(error):
     """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
-    number = None if word(INTERRUPT) else late('handler_signal')(error)
+    number = None if word(INTERRUPT) and type(error) is KeyboardInterrupt else late('handler_signal')(error)
     if number is not None and number not in kept['signals']:
         kept['signals'].append(number)
     return number
@@ -247,11 +247,33 @@ def finish(context, answer):
     return dict(answer, notes=answer['notes'] + context.notes, gil_longest=int(context.longest * 1e6))
 
 
-def main():
-    """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
+def look_back():
+    """What ended our code the last time, if something did."""
     last = globals().get('raised')
     if last is not None and all(error is not last for error in kept['raised']):
         kept['raised'].append(last)
+
+
+def pass_on():
+    """Send the signals again whose handlers raised in our code, each once."""
+    for error in kept['raised']:
+        take(error)
+    for number in kept['signals'][kept['sent']:]:
+        _signal.pthread_kill(_thread.get_ident(), number)
+        kept['sent'] += 1
+
+
+def settle():
+    """After main(), when nobody interrupts any more: one that came too late for it is raised here."""
+    look_back()
+    for _ in range(100):
+        pass
+    pass_on()
+
+
+def main():
+    """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
+    look_back()
     answer = kept['answer']
     for error in kept['raised']:
         if take(error) is None and not word(INTERRUPT) and answer['error'] is None:    # a mistake of ours
@@ -262,8 +284,4 @@ def main():
     if 'begun' not in kept:
         work(kept['context'], answer)
     write(finish(kept['context'], answer) if 'context' in kept else answer)
-    for error in kept['raised']:             # what came meanwhile, where it was caught
-        take(error)
-    for number in kept['signals'][kept['sent']:]:
-        _signal.pthread_kill(_thread.get_ident(), number)
-        kept['sent'] += 1
+    pass_on()

@@ -129,18 +129,46 @@ static int boot_run(struct request_block *block, PyObject *code, PyObject *names
 	return -1;
 }
 
+/* Executes TEXT until it comes to its end. */
+static void text_run(struct request_block *block, const char *text, PyObject *names)
+{
+	PyObject *code = ((compile_function *)block->py.Py_CompileString)(text, "<mr-attach>", Py_file_input);
+
+	block->run_result = (uint64_t)-1;
+	for (block->runs = 0; code && block->runs < BOOT_RUNS && block->run_result; block->runs++)
+		block->run_result = (uint64_t)(int64_t)boot_run(block, code, names);
+	FN(block, Py_DecRef)(code);
+}
+
+/*
+ * From here on nobody interrupts any more; an interrupt that came when our code had no bytecode left to run is taken by some
+ * more. Before 3.13 PyThreadState_SetAsyncExc(…, NULL) leaves the interpreter's alarm on for ever: each check of it takes the
+ * long way, and a traced function of 3.11 hangs in its first instruction.
+ */
+static void settle(struct request_block *block, PyObject *names)
+{
+	uint64_t result = block->run_result, runs = block->runs;
+
+	block->ended_ns = raw_now();
+	store(&block->phase, PHASE_DONE);
+	if (block->interrupted)
+		text_run(block, "settle()\n", names);
+	block->run_result = result;
+	block->runs = runs;
+}
+
 /* In a namespace of its own; nothing is printed, and no SystemExit ends the process, whatever is raised. */
 static void python_run(struct request_block *block)
 {
-	PyObject *code = ((compile_function *)block->py.Py_CompileString)((const char *)block + block->code_off, "<mr-attach>", Py_file_input);
 	PyObject *view = FN(block, PyMemoryView_FromMemory)((char *)block, (Py_ssize_t)block->size, PyBUF_WRITE);
 	PyObject *builtins = FN(block, PyImport_AddModule)("builtins"), *names = FN(block, PyDict_New)();
 
 	block->run_result = (uint64_t)-1;
-	if (code && view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
-	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0)
-		for (block->runs = 0; block->runs < BOOT_RUNS && block->run_result; block->runs++)
-			block->run_result = (uint64_t)(int64_t)boot_run(block, code, names);
+	if (view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
+	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0) {
+		text_run(block, (const char *)block + block->code_off, names);
+		settle(block, names);
+	}
 	if (view)
 		FN(block, Py_DecRef)(FN(block, PyObject_CallMethod)(view, "release", NULL));
 	if (names) {
@@ -151,7 +179,6 @@ static void python_run(struct request_block *block)
 	FN(block, PyErr_Clear)();
 	FN(block, Py_DecRef)(names);
 	FN(block, Py_DecRef)(view);
-	FN(block, Py_DecRef)(code);
 }
 
 /* With no tracer of the program's, with its pending exception kept, and with room for our frames. */
@@ -184,10 +211,7 @@ static void python_run_aside(struct request_block *block)
 	FN(block, PyErr_Restore)(type, value, traceback);
 }
 
-/*
- * The GIL is held. Starts our code, unless somebody did or the tool took it back. An interrupt that came when our code had
- * no bytecode left to run is taken back: it would be raised in the program's.
- */
+/* The GIL is held. Starts our code, unless somebody did or the tool took it back. */
 static void start(struct request_block *block, enum request_way way, uint64_t mask)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
@@ -201,10 +225,9 @@ static void start(struct request_block *block, enum request_way way, uint64_t ma
 		block->started_ns = raw_now();
 		store(&block->phase, PHASE_RUNNING);
 		python_run_aside(block);
-		block->ended_ns = raw_now();
+		if (load(&block->phase) != PHASE_DONE)
+			block->ended_ns = raw_now();
 		store(&block->phase, PHASE_DONE);
-		if (block->interrupted)
-			(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, NULL);
 	}
 	*error_number = saved;
 }

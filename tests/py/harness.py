@@ -106,14 +106,16 @@ class Block:
         view = self.view
         self.view = None
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        names = {'view': view, 'source': SOURCE}
+        names, done = {'view': view, 'source': SOURCE}, 0
         try:
             for _ in range(200):
                 try:
                     if 'main' not in names:
                         exec(BOOT, names)
-                    names['main']()
-                    break
+                    names['settle' if done else 'main']()
+                    done += 1
+                    if done == 2:
+                        break
                 except BaseException as error:
                     names['raised'] = error
         finally:

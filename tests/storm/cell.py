@@ -37,6 +37,8 @@ def can(python, kind):
         return 'no jemalloc there'
     if kind == 'greenlets' and not (python.name == 'debian3.11' and os.path.exists(GREENLET)):
         return 'no greenlet there'
+    if kind in ('alarmraise', 'alarmexit') and python.name.endswith('d'):
+        return 'its os.stat() aborts when a handler raises in it'
     return None
 
 

@@ -217,6 +217,9 @@ def alarms(program, raise_it):
             raise_it()
 
     def one_round():
+        if int(time.monotonic() * 10) % 2:   # else nothing could ever be done here
+            sum(range(20000))
+            return
         try:
             armed.append(True)
             sum(range(20000))

@@ -6,8 +6,8 @@ import time
 import unittest
 
 import storm
-from cell import can
-from harness import HERE_NOW, REQUIRED, RUNS, LiveTest, each, expand, label
+from cell import Program, can
+from harness import HERE_NOW, REQUIRED, RUNS, LiveTest, attach, each, expand, label
 from kinds import KINDS
 
 SEED = int(os.environ.get('SEED') or time.time())
@@ -28,6 +28,20 @@ class Storm(LiveTest):
     def test(self, python, kind):
         failures, _ = storm.one_target(python, kind, PLAN, random.Random('%d %s' % (SEED, kind)))
         self.assertEqual(failures, [], 'SEED=%d' % SEED)
+
+
+@expand
+class AfterInterrupts(LiveTest):
+    """Work that was interrupted leaves no alarm on in the interpreter: a traced function of 3.11 would hang in it."""
+
+    @each([(label(p), p) for p in (HERE_NOW if RUNS == 'all' else REQUIRED)])
+    def test_it_goes_on(self, python):
+        with python.folder() as folder, Program('traced', python, folder) as program:
+            for _ in range(3):
+                result = attach(program.pid, '-t', '0.2', 'exec', 'while True: pass')
+                self.assertIn(result.status, (6, 7) if python.free_threaded else (7,), str(result))
+                self.assertEqual(program.unharmed(), [])
+            self.assertEqual(program.testimony()['wrong'], [])
 
 
 if __name__ == '__main__':
