@@ -173,7 +173,7 @@ def compare_statement(result, statement, namespace, runtime):
             compare_import(result, statement, namespace, runtime)
     elif what == 'Expr' and trees.kind(statement.value) in ('Constant', 'Str'):
         pass
-    elif not only_definitions(statement):
+    elif not only_definitions(statement) or names and len(missing) == len(names) and not for_checkers(statement):
         result.warnings.append('line %d: this statement cannot be compared with what the module ran before, and was not '
                                'run again' % statement.lineno)
 
@@ -184,6 +184,12 @@ def only_definitions(statement):
     loop = trees.kind(statement) in ('For', 'AsyncFor', 'While')
     return not loop and bool(trees.bodies(statement)) and all(trees.kind(one) in kinds or only_definitions(one)
                                                  for body in trees.bodies(statement) for one in body)
+
+
+def for_checkers(statement):
+    """Whether a statement is `if TYPE_CHECKING:`, which never runs."""
+    test = getattr(statement, 'test', None)
+    return 'TYPE_CHECKING' in (getattr(test, 'id', None), getattr(test, 'attr', None))
 
 
 def other_header(statement, live, namespace, result):
@@ -212,6 +218,8 @@ def other_defaults(args, live, statement, result):
         result.warnings.append('line %d: the defaults of %s cannot be compared with what the module ran before'
                                % (statement.lineno, ', '.join(trees.bound(statement))))
     if defaults is not None and not same_value(live.__defaults__ or (), defaults):
+        return True
+    if len(live.__kwdefaults__ or ()) != sum(value is not None for value in args.kw_defaults):
         return True
     return any(value is not None and trees.is_literal(value) and
                not same_value((live.__kwdefaults__ or {}).get(argument.arg, live), trees.literal(value))
@@ -327,6 +335,11 @@ def compare_class(result, kind, path, paths, functions, scope):
         if owner == {name + '.' + member} and member not in found and name + '.' + member not in paths and \
                 any(one in functions for one in baseline.inner_functions(value)):
             gone.append(member)
+    bound = {trees.mangled(one, path[-1].name) for one in found} | set(gone) | set(namespace.get('_fields', ()))
+    if type(kind) is type and not path[-1].decorator_list:
+        result.warnings.extend('%s.%s is not bound by the source: it is left alone' % (name, member)
+                               for member, value in sorted(namespace.items()) if member not in bound and
+                               not member.startswith('__') and type(value) is not type(host.FunctionType.__globals__))
     if statements or gone:
         result.members.append((path, shadow.with_later(path[-1].body, statements), gone))
 
