@@ -25,8 +25,7 @@ import pythons  # noqa: E402
 
 BUILD = os.path.join(TOP, os.environ.get('B') or 'build')
 PART_LIMIT = 1800
-# `make check` runs the table of reload cases on the required CPythons and on these; the rest of the tests on each.
-EVERY_CASE_OLDEST, EVERY_CASE_NEWEST = (3, 6), (3, 15)
+OLDEST, NEWEST = (3, 6), (3, 15)
 
 
 class Totals:
@@ -109,19 +108,20 @@ PY_CODE = """if 1:
     names = sorted(name[:-3] for pattern in %r for name in glob.glob('test_' + pattern + '.py'))
     sys.exit(any([subprocess.call([sys.executable, '-B', '-m', 'unittest', name]) for name in names]))
 """
-# What `make check` runs on every CPython, and on those for which it runs all.
-SOME, WHOLE = ('boot', 'engine', 'rules', 'trampolines', 'remake', 'running'), ('*',)
+# What `make check` runs on every CPython, on the oldest and the newest, and on the required ones.
+SOME = 'boot', 'engine', 'rules', 'running', 'trampolines'
+MOST, WHOLE = SOME + ('cases', 'document', 'guest', 'hooks', 'lazy', 'living', 'remake'), ('*',)
 
 
 def run_py(python, runs):
     """The package and its tests, copied to where this CPython can see them."""
-    whole = runs == 'all' or python.need == 'required' or python.version in (EVERY_CASE_OLDEST, EVERY_CASE_NEWEST)
+    files = WHOLE if runs == 'all' or python.need == 'required' else MOST if python.version in (OLDEST, NEWEST) else SOME
     began = time.monotonic()
     with python.folder() as (inside, outside):
         for part in ('payload', 'docs', os.path.join('tests', 'py')):
             shutil.copytree(os.path.join(TOP, part), os.path.join(outside, part),
                             ignore=shutil.ignore_patterns('__pycache__'))
-        code = PY_CODE % (inside, WHOLE if whole else SOME)
+        code = PY_CODE % (inside, files)
         env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
         return run(python.argv('-B', '-c', code, proc=True), 'py-%s.log' % python.name, env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp')), began
 
