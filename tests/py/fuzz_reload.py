@@ -238,7 +238,7 @@ class Run:
     def at_line(self, module, line):
         """The names on a line of the source, and on those around it, where a statement may begin or end."""
         lines = self.program.text(module).split('\n')
-        return re.findall(r'\w+', ' '.join(lines[max(0, line - 3):line + 2]))
+        return re.findall(r'\w+', ' '.join(lines[max(0, line - 3):line + 6]))
 
     def compare(self, made, told):
         defined = {(module, one.name): one.kind for module in MODULES for one in self.program.modules[module]}
