@@ -28,7 +28,7 @@ from harness import Program as Harness, command
 
 KINDS = ('pyc', 'tracked', 'none')
 ACTIONS = ['reload'] * 10 + ['named', 'dry', 'raise', 'undo', 'undo']
-PLANNED = ('changed', 'added', 'removed', 'executed')
+PLANNED = ('changed', 'added', 'removed', 'executed', 'rebound')
 
 
 class Failure(Exception):
