@@ -60,15 +60,21 @@ static int claim(struct request_block *block)
 	return 1;
 }
 
-static enum request_refusal interpreter_state(const struct request_block *block)
+/* Whether there is an interpreter to ask: at its end, and after it, most calls of it crash. */
+static enum request_refusal interpreter_life(const struct request_block *block)
 {
 	if (block->py.Py_IsFinalizing && ((int_function *)block->py.Py_IsFinalizing)())
 		return REFUSAL_FINALIZING;
-	if (!FN(block, Py_IsInitialized)())
-		return REFUSAL_STARTING;
-	if (FN(block, PyInterpreterState_Next)(FN(block, PyInterpreterState_Head)()))
+	return FN(block, Py_IsInitialized)() ? REFUSAL_NONE : REFUSAL_STARTING;
+}
+
+static enum request_refusal interpreter_state(const struct request_block *block)
+{
+	enum request_refusal why = interpreter_life(block);
+
+	if (why == REFUSAL_NONE && FN(block, PyInterpreterState_Next)(FN(block, PyInterpreterState_Head)()))
 		return REFUSAL_INTERPRETERS;
-	return REFUSAL_NONE;
+	return why;
 }
 
 /*
@@ -291,12 +297,17 @@ void stub_queue(struct request_block *block)
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 
+	enum request_refusal why;
+
 	arrive(block);
 	block->entered_ns = raw_now();
 	store(&block->queued, 1);
-	if (FN(block, Py_AddPendingCall)(pending, block) != 0) {
+	why = interpreter_life(block);
+	if (why == REFUSAL_NONE && FN(block, Py_AddPendingCall)(pending, block) != 0)
+		why = REFUSAL_QUEUE_FULL;
+	if (why != REFUSAL_NONE) {
 		store(&block->queued, 0);
-		store(&block->refusal, REFUSAL_QUEUE_FULL);
+		store(&block->refusal, why);
 	}
 	*error_number = saved;
 }
@@ -318,14 +329,18 @@ void stub_spawn(struct request_block *block)
 		(int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))block->py.pthread_create;
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
+	enum request_refusal why;
 	pthread_t thread;
 
 	arrive(block);
 	block->entered_ns = raw_now();
 	store(&block->spawned, 1);
-	if (create(&thread, NULL, thread_enter, block) != 0) {
+	why = interpreter_life(block);
+	if (why == REFUSAL_NONE && create(&thread, NULL, thread_enter, block) != 0)
+		why = REFUSAL_NO_THREAD;
+	if (why != REFUSAL_NONE) {
 		store(&block->spawned, 0);
-		store(&block->refusal, REFUSAL_NO_THREAD);
+		store(&block->refusal, why);
 	}
 	*error_number = saved;
 }
@@ -338,8 +353,9 @@ void stub_interrupt(struct request_block *block)
 {
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
-	int held = FN(block, PyGILState_Check)();
-	int may_take = !held && block->interrupt == INTERRUPT_PARKED;
+	int lives = interpreter_life(block) == REFUSAL_NONE;
+	int held = lives && FN(block, PyGILState_Check)();
+	int may_take = lives && !held && block->interrupt == INTERRUPT_PARKED;
 	PyGILState_STATE state = PyGILState_UNLOCKED;
 
 	arrive(block);

@@ -465,6 +465,23 @@ static int ensure_and_cancel(void)
 	return f_ensure();
 }
 
+/* At the interpreter's end there is no queue any more. */
+Test(stub, nothing_is_asked_of_an_interpreter_at_its_end)
+{
+	static const size_t entries[] = { STUB_QUEUE, STUB_SPAWN, STUB_INTERRUPT };
+
+	block->interrupt = INTERRUPT_PARKED;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++) {
+		finalizing = i % 2;
+		initialized = finalizing;
+		enter(entries[i]);
+		cr_expect_str_eq(journal, "", "entry %zu", entries[i]);
+		cr_expect_eq(block->queued + block->spawned + block->inside, 0);
+	}
+	cr_expect_eq(block->refusal, REFUSAL_FINALIZING);
+	cr_expect_eq(block->arrived, 3);
+}
+
 Test(stub, cancelled_while_it_waits_for_the_gil)
 {
 	block->py.PyGILState_Ensure = (uint64_t)(uintptr_t)ensure_and_cancel;
