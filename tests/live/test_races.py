@@ -19,9 +19,9 @@ CGROUPS = '/sys/fs/cgroup/unified' if os.path.isdir('/sys/fs/cgroup/unified') el
 CASES = [('%s_%s' % (label(p), way), p, way) for p in REQUIRED for way in ('wait', 'run')]
 
 
-def racer(way, python, act, *args):
+def racer(way, python, act, *args, threads=1):
     script = os.path.join(HERE, 'racer.py')
-    return Target(way, python, script=script, args=(act,) + args, env={'RACER': read(script)})
+    return Target(way, python, threads, script=script, args=(act,) + args, env={'RACER': read(script)})
 
 
 @expand
