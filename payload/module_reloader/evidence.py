@@ -15,7 +15,7 @@ ASKING, QUESTION, TOLD = 248, 256, 280       # words of the request block: reque
 ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
 UNKNOWN, MISSING, SILENT = 0, -1, 1
 FEW = 4                                      # paths that are not worth a question
-PATIENCE = {ASKED: 0.1, TAKEN: 2.0}          # seconds: a tool that is gone takes nothing
+PATIENCE = {ASKED: 0.1, TAKEN: 0.5}          # seconds: a tool that is gone takes nothing, or dies on it
 LINK, FOLDER = 0o120000, 0o040000
 
 
