@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import (DEFAULT, MR_ATTACH, REQUIRED, LiveTest, Snapshot, attach, differences, each, environment, expand, read)
+from harness import (DEFAULT, MR_ATTACH, PATIENCE, REQUIRED, LiveTest, Snapshot, attach, differences, each, environment,
+                     expand, read)
 from test_hostile import hostile
 
 NOBODY, DAEMON = 65534, 1
@@ -206,6 +207,8 @@ class Places(LiveTest):
             prefix.append('--kill-child')
         with hostile('ready(); wait()', prefix=prefix) as process:
             self.works(python_below(process.pid))
+            process.stdin.close()       # it ends by itself, and unshare after it: nobody else would reap it in time
+            self.assertEqual(process.wait(PATIENCE), 0)
 
     def test_from_within(self):
         """In the container itself, by the number that the process has there."""
