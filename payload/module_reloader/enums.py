@@ -19,7 +19,7 @@ def merge(work, plan, change, new):
             new.__bases__ != old.__bases__:
         raise host.Refusal('refused', 'the bases of %s changed: the members that live could not follow' % change.name)
     members, there = host.class_dict(new), host.class_dict(old)
-    heirs = {id(made): heir(change, there, made) for made in members['_member_map_'].values()}
+    heirs = heirs_of(change, there, members['_member_map_'])
     body = change.path[-1].body if change.path else ()
     kept = {name for one in body for name in trees.bound(one)} - set(change.names) - set(members['_member_map_'])
     change.staged = {}
@@ -32,6 +32,10 @@ def merge(work, plan, change, new):
     keep_composites(change.staged['_value2member_map_'], there, members)
     change.removed.extend(name for name in there['_member_map_'] if name not in members['_member_map_'] and
                           name not in change.removed)
+    for name, live in there['_member_map_'].items():
+        if name in members['_member_map_'] and heirs[id(members['_member_map_'][name])] is not live:
+            remake.keep(plan, '%s.%s' % (change.name, name), 'it is another member now: who took a reference to it before '
+                        'has the old one')
     for made in members['_member_map_'].values():
         bring_home(heirs[id(made)], made, old, work.journal)
     for one in there['_value2member_map_'].values() if is_flag(old) else ():
@@ -48,9 +52,24 @@ def redirected(value, heirs):
     return value
 
 
-def heir(change, there, made):
-    """The member of the live class that takes the place of MADE: MADE itself, if there is none."""
+def heirs_of(change, there, made):
+    """{id of a member in the map MADE: the member of the live class that takes its place}: itself, if there is none.
+
+    Two names of one member may be two members now: who has the name keeps it, else the first that had it as another name.
+    """
+    found, taken = {}, {one._name_ for one in made.values()}
+    for one in made.values():
+        if id(one) not in found:
+            live = heir(change, there, one, taken)
+            found[id(one)] = live
+            taken.add(live._name_)
+    return found
+
+
+def heir(change, there, made, taken):
     live = there['_member_map_'].get(made._name_)
+    if live is not None and live._name_ != made._name_ and live._name_ in taken:
+        return made
     if live is None and is_flag(change.kind):
         live = there['_value2member_map_'].get(made._value_)
         if live is not None and live in there['_member_map_'].values():

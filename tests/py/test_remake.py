@@ -446,6 +446,31 @@ class Enums(Remade):
                 m.E(1)
         self.three_ways(self.of('Enum', '    A = 1\n'), self.of('Enum', '    A = 5\n'), lambda m: (m.E.A,), check)
 
+    def test_one_member_becomes_two(self):
+        for base in ('Enum', 'IntEnum', 'Flag'):
+            def check(m, held, entry):
+                a, kind = held
+                self.assertEqual((m.E.A is a, a.value, m.E(2) is a, m.E.B.value, m.E(4) is m.E.B, list(m.E)),
+                                 (True, 2, True, 4, True, [a, m.E.B]))
+                self.assertEqual([one['name'] for one in entry['kept_old']], ['E.B'])
+            self.three_ways(self.of(base, '    A = 2\n    B = 2\n'), self.of(base, '    A = 2\n    B = 4\n'),
+                            lambda m: (m.E.A, m.E), check)
+            del sys.modules['m'], sys.modules['z']
+
+    def test_two_members_become_one(self):
+        def check(m, held, entry):
+            a, b = held
+            self.assertEqual((m.E.A is a, m.E.B is a, list(m.E), b.value), (True, True, [a], 4))
+            self.assertEqual([one['name'] for one in entry['kept_old']], ['E.B'])
+        self.three_ways(self.of('Enum', '    A = 2\n    B = 4\n'), self.of('Enum', '    A = 2\n    B = 2\n'),
+                        lambda m: (m.E.A, m.E.B), check)
+
+    def test_other_names_go_on_alone(self):
+        m = self.start(self.of('Enum', '    A = 2\n    B = 2\n    C = 2\n'))
+        a = m.E.A
+        self.edit(self.of('Enum', '    B = 2\n    C = 3\n'))
+        self.assertEqual((m.E.B is a, a.name, m.E.C is a, m.E.C.value, [one.name for one in m.E]), (True, 'B', False, 3, ['B', 'C']))
+
     def test_value_that_cannot(self):
         m = self.start(self.of('IntEnum', '    A = 1\n'))
         was = picture(m.E)
