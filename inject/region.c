@@ -38,6 +38,12 @@ static bool code_same(struct mr_target *target, const struct region *region)
 	return memory_read(&target->memory, region->at, code, size) == 0 && memcmp(code, payload_stub, size) == 0;
 }
 
+/* Of this version, for this process and not for the one that it was forked from. */
+static bool block_ours(const struct mr_target *target, const struct request_block *block)
+{
+	return block->version == REQUEST_VERSION && block->pid == (uint32_t)target->facts.ns_pid;
+}
+
 enum region_state region_state(struct mr_target *target, struct region *region)
 {
 	struct request_block block;
@@ -49,6 +55,7 @@ enum region_state region_state(struct mr_target *target, struct region *region)
 		return REGION_BUSY;
 	region->thread = (pid_t)block.thread;
 	region->sent = block.sent;
+	region->unbegun = block_ours(target, &block) && !block.cancel && block.phase <= PHASE_CLAIMED;
 	if (block.phase == PHASE_CLAIMED || block.phase == PHASE_RUNNING)	/* in a copy by fork: here for ever */
 		return block.pid == (uint32_t)target->facts.ns_pid ? REGION_RUNNING : REGION_BUSY;
 	if (block.inside || block.spawned)
@@ -56,8 +63,7 @@ enum region_state region_state(struct mr_target *target, struct region *region)
 	if (block.sent != block.arrived)
 		return REGION_DOUBT;
 	if (block.queued)
-		return block.cancel && block.version == REQUEST_VERSION && block.pid == (uint32_t)target->facts.ns_pid &&
-				       code_same(target, region) ? REGION_QUEUED : REGION_BUSY;
+		return block.cancel && block_ours(target, &block) && code_same(target, region) ? REGION_QUEUED : REGION_BUSY;
 	return REGION_EMPTY;
 }
 

@@ -23,6 +23,7 @@ struct region {
 	enum region_state state;
 	pid_t thread;		/* that was last redirected into it, as the tracee's namespace numbers it; 0 unknown */
 	uint32_t sent;		/* the count in its block */
+	bool unbegun;		/* a request that has not begun, and that nobody has taken back */
 };
 
 static inline uint64_t region_block(const struct region *region)

@@ -154,21 +154,31 @@ static int region_disarm(struct delivery *d, struct mr_error *err)
 }
 
 /*
- * The code of an earlier request may still run (its mr-attach was killed, or gave up at the time-out). Ours could be started
- * inside it, while it waits; but no request is to run in the middle of another.
+ * Where the mr-attach of an earlier request was killed, or gave up at the time-out. What has not begun is taken back, as its own
+ * would have done: nobody waits for it any more. Its place is left to the next call, as its mr-attach may live after all
+ * where it cannot see our lock. What runs is waited for: ours could be started inside it, while it waits; but no request is to
+ * run in the middle of another.
  */
-static int runner_wait(struct delivery *d, struct region *all, struct mr_error *err)
+static int others_end(struct delivery *d, struct region *all, struct mr_error *err)
 {
-	for (size_t i = 0; i < REGION_SLOTS; i++)
-		while (all[i].state == REGION_RUNNING && region_state(d->target, &all[i]) == REGION_RUNNING) {
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	for (struct region *other = all; other < all + REGION_SLOTS; other++) {
+		if (other->unbegun) {
+			(void)BLOCK_SET(d->target, other, cancel, 1, &ignored);
+			other->state = region_state(d->target, other) == REGION_RUNNING ? REGION_RUNNING : REGION_BUSY;
+		}
+		while (other->state == REGION_RUNNING) {
 			if (delivery_cancelled(d))
 				return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
 			if (now_ns() > d->start_limit_ns)
 				return mr_fail(err, MR_E_BUSY, 0, "thread %d still runs an earlier request",
-					       (int)all[i].thread);
+					       (int)other->thread);
 			delivery_tell(d, "waiting for an earlier request to end there");
 			sleep_ns(2 * NS_PER_MS);
+			other->state = region_state(d->target, other);
 		}
+	}
 	return 0;
 }
 
@@ -221,11 +231,10 @@ static int region_get(struct delivery *d, struct mr_error *err)
 	if (r < 0)
 		return r;
 	(void)stage_place(d->target, NULL, NULL);
-	regions_look(d->target, all);
-	r = runner_wait(d, all, err);
+	d->alone = regions_look(d->target, all) == 0;
+	r = others_end(d, all, err);
 	if (r < 0)
 		return r;
-	d->alone = regions_look(d->target, all) == 0;
 	if (!region_choose(all, block_size(d->request), &d->region)) {
 		if (unmap(d, d->start_limit_ns) > 0)
 			return 1;

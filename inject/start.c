@@ -24,6 +24,8 @@ struct starter {
 
 static int terminal(struct starter *s, struct mr_error *err)
 {
+	if (s->d->head.cancel)	/* by one that sees another lock: setup.c */
+		return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)s->d->target->pid);
 	switch (s->d->head.refusal) {
 	case REFUSAL_STARTING:
 		if (!interpreter_finalizing(&s->d->target->python))
