@@ -14,7 +14,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconver
 CFLAGS ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DMR_VERSION='"$(VERSION)"'
 HARDEN := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-LIBS := -ldw -lelf -ljansson
+LIBS := $(if $(STATIC),-Wl$(comma)-Bstatic) -ldw -lelf -ljansson $(if $(STATIC),-lz -llzma -lbz2 -Wl$(comma)-Bdynamic)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
 ATTACH_SRC := $(wildcard attach/*.c)
@@ -53,18 +53,28 @@ $(B)/payload/stage.elf: $(B)/payload/stage_$(CPU).o $(B)/payload/stage.o
 $(B)/payload/%.bin: $(B)/payload/%.elf
 	objcopy -O binary -j .text $< $@
 
-# The Python sources as one stretch of bytes: "name size\n" and the source, for each file.
-pack = for f in $(1); do printf '%s %s\n' "$$(basename $$f .py)" "$$(wc -c < $$f)"; cat "$$f"; done > $@
+# The Python sources as one stretch of bytes: "name size\n" and the source, for each file. exec and run need the base only.
+PACK = sh -c 'for f; do printf "%s %s\n" "$$(basename "$$f" .py)" "$$(wc -c < "$$f")"; cat "$$f"; done' pack
+BASE := payload/trouble.py payload/escapes.py payload/execute.py
 
-$(B)/payload/package.bin: $(PY) Makefile
+$(B)/payload/base.bin: $(BASE)
 	@mkdir -p $(@D)
-	$(call pack,payload/trouble.py payload/escapes.py $(sort $(filter payload/module_reloader/%,$(PY))))
-
-$(B)/payload/execute.bin: $(PY) Makefile
+	@$(PACK) $(BASE) > $@
+$(B)/payload/engine.bin: $(filter payload/module_reloader/%,$(PY))
 	@mkdir -p $(@D)
-	$(call pack,payload/trouble.py payload/escapes.py payload/execute.py)
+	@$(PACK) $(sort $^) > $@
 
-$(B)/payload/embed.o: payload/embed.S $(B)/payload/stub.bin $(B)/payload/stage.bin $(B)/payload/package.bin $(B)/payload/execute.bin payload/boot.py
+# And compiled: in a process of one of these Pythons nothing has to be compiled. `make PYTHONS=` sends source only.
+PYTHONS ?= python3
+$(B)/payload/code.bin: payload/boot.py payload/compile.py $(B)/payload/base.bin $(B)/payload/engine.bin $(B)/payload/pythons
+	{ $(PACK) payload/boot.py && cat $(B)/payload/base.bin $(B)/payload/engine.bin; } > $(@D)/all.bin
+	for python in $(PYTHONS); do $$python -ISc "$$(cat payload/compile.py)" < $(@D)/all.bin || exit; done > $@
+$(B)/payload/pythons: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PYTHONS)' | cmp -s - $@ || echo '$(PYTHONS)' > $@
+FORCE:
+
+$(B)/payload/embed.o: payload/embed.S $(addprefix $(B)/payload/,stub.bin stage.bin base.bin engine.bin code.bin) payload/boot.py
 	$(CC) -I$(B)/payload -Ipayload -c -o $@ $<
 
 # --- tests ----------------------------------------------------------------------------------------------------------
@@ -254,9 +264,11 @@ help:
 	@echo 'make install       below PREFIX=$(PREFIX); DESTDIR, BINDIR and MANDIR are honoured; uninstall takes it away'
 	@echo 'make pythons-extra build a musl and a free-threaded CPython for check-all (takes minutes)'
 	@echo 'make clean         remove build/'
+	@echo 'STATIC=1 links all but libc into the program: one file to copy; it needs libbz2-dev and liblzma-dev'
+	@echo 'PYTHONS="python3 …" those whose processes get compiled code; all others compile the source that they get'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench demo pythons-extra tests
+.PHONY: FORCE all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:

@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <sys/utsname.h>
 
+#include "../inject/inject.h"
 #include "commands.h"
 
 static const char head[] =
@@ -66,7 +67,10 @@ void help_print(FILE *out)
 void version_print(FILE *out)
 {
 	struct utsname system;
+	char compiled[128];
 
 	(void)fprintf(out, "mr-attach %s (%s)\n", MR_VERSION, uname(&system) ? "unknown" : system.machine);
+	mr_compiled_for(compiled, sizeof(compiled));
+	(void)fprintf(out, "compiled for CPython: %s\n", *compiled ? compiled : "none, it is compiled in the process");
 	(void)fprintf(out, "jansson %s, glibc %s\n", jansson_version_str(), gnu_get_libc_version());
 }

@@ -7,51 +7,76 @@
 #include <string.h>
 
 #include "../payload/embed.h"
+#include "code.h"
 #include "util.h"
 
 #define ANSWER_DEFAULT (8u << 20)
 #define QUESTION_MAX (1u << 20)	/* and as much for what is told */
 #define PAGE 4096u
 #define ENDED_TRIES 20
+#define LINE_MAX_SIZE 512u
 
 /*
- * What the stub evaluates, in a namespace that holds `view`; again and again, if something is raised in it from outside. An
- * engine that stayed keeps the compiled boot code; else it is compiled once, and kept in the same C call.
+ * What the stub evaluates, in a namespace that holds `view`; again and again, if something is raised in it from outside. The
+ * code of boot.py comes from an engine that stayed, or is compiled now; it is kept in the same C call that makes it.
  */
-static const char line_format[] =
+static const char line_source[] =
 	"if 'main' not in globals():\n"
-	"    source = bytes(view[%llu:%llu])\n"
+	"    compiled, source = False, bytes(view[%llu:%llu])\n"
 	"    known = getattr(__import__('sys').modules.get('_mr_attach'), 'boot', (0, 0))\n"
 	"    if known[0] != source and 'boot' not in globals():\n"
 	"        globals().update(zip(('boot',), map(compile, (source,), ('<mr-attach>',), ('exec',), (0,), (True,))))\n"
 	"    exec(known[1] if known[0] == source else boot)\n"
 	"main()\n";
 
+/* Where code comes along that may be for this Python. It is brief, for it is most of what is compiled then. */
+static const char line_code[] =
+	"if 'main' not in globals():\n"
+	"    modules = __import__('sys').modules\n"
+	"    magic = getattr(modules.get('_frozen_importlib_external'), 'MAGIC_NUMBER', b'').hex()\n"
+	"    compiled = magic == '%s' and 'marshal' in modules\n"
+	"    exec(modules['marshal'].loads(view[%llu:%llu]) if compiled else\n"
+	"         compile(bytes(view[%llu:%llu]), '<mr-attach>', 'exec', 0, True))\n"
+	"main()\n";
+
+/* What lies one after the other; from BASE on it is the package. */
+enum piece { BOOT, BOOT_CODE, INPUT, BASE, ENGINE, BASE_CODE, ENGINE_CODE, PIECES };
+
 struct layout {
-	uint64_t code, boot, input, package, question, told, answer, end;
+	struct code code;
+	struct bytes piece[PIECES];
+	uint64_t line, at[PIECES + 1], question, told, answer, end;
 	uint64_t question_max, answer_max;
 };
 
-static uint64_t length(const unsigned char *from, const unsigned char *to)
+static struct bytes from_to(const unsigned char *from, const unsigned char *to)
 {
-	return (uint64_t)(to - from);
+	return (struct bytes){ from, (uint64_t)(to - from) };
 }
 
-static uint64_t package_size(const struct mr_request *request)
+static void pieces_fill(struct layout *l, const struct mr_request *request)
 {
-	return request->engine ? length(payload_package, payload_package_end) :
-				 length(payload_execute, payload_execute_end);
+	l->piece[BOOT] = from_to(payload_boot, payload_boot_end);
+	l->piece[BOOT_CODE] = l->code.boot;
+	l->piece[INPUT] = (struct bytes){ (const unsigned char *)request->input, request->input_size };
+	l->piece[BASE] = from_to(payload_base, payload_base_end);
+	l->piece[BASE_CODE] = l->code.base;
+	if (request->engine) {
+		l->piece[ENGINE] = from_to(payload_engine, payload_engine_end);
+		l->piece[ENGINE_CODE] = l->code.engine;
+	}
 }
 
-static struct layout layout_of(const struct mr_request *request)
+static struct layout layout_of(const struct mr_target *target, const struct mr_request *request)
 {
-	struct layout l = { .code = round_up(sizeof(struct request_block), 64) };
+	struct layout l = { .code = code_for(&target->python.facts), .line = round_up(sizeof(struct request_block), 64) };
 
-	l.boot = l.code + 512;
-	l.input = l.boot + length(payload_boot, payload_boot_end);
-	l.package = l.input + request->input_size;
+	pieces_fill(&l, request);
+	l.at[0] = l.line + LINE_MAX_SIZE;
+	for (size_t i = 0; i < PIECES; i++)
+		l.at[i + 1] = l.at[i] + l.piece[i].size;
 	l.question_max = request->tell ? QUESTION_MAX : 0;
-	l.question = round_up(l.package + package_size(request), PAGE);
+	l.question = round_up(l.at[PIECES], PAGE);
 	l.told = l.question + l.question_max;
 	l.answer = l.told + l.question_max;
 	l.answer_max = request->answer_max ? request->answer_max : ANSWER_DEFAULT;
@@ -59,13 +84,13 @@ static struct layout layout_of(const struct mr_request *request)
 	return l;
 }
 
-uint64_t block_size(const struct mr_request *request)
+uint64_t block_size(const struct mr_target *target, const struct mr_request *request)
 {
-	return layout_of(request).end;
+	return layout_of(target, request).end;
 }
 
-static void head_fill(struct mr_target *target, const struct region *region, const struct mr_request *request,
-		      const struct layout *l, struct request_block *head)
+static void head_fill(struct mr_target *target, const struct region *region, const struct layout *l,
+		      struct request_block *head)
 {
 	*head = (struct request_block){
 		.magic = REQUEST_MAGIC,
@@ -76,17 +101,17 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.sent = region->sent,
 		.arrived = region->sent,
 		.xstate_size = round_up(cpu_xstate_size(), 64),
-		.input_off = l->input,
-		.input_len = request->input_size,
-		.package_off = l->package,
-		.package_len = package_size(request),
+		.input_off = l->at[INPUT],
+		.input_len = l->piece[INPUT].size,
+		.package_off = l->at[BASE],
+		.package_len = l->at[PIECES] - l->at[BASE],
 		.question_off = l->question,
 		.question_max = l->question_max,
 		.told_off = l->told,
 		.told_max = l->question_max,
 		.answer_off = l->answer,
 		.answer_max = l->answer_max,
-		.code_off = l->code,
+		.code_off = l->line,
 		.leave = target->stage + STAGE_LEAVE,
 		.py = target->python.calls,
 	};
@@ -124,6 +149,16 @@ static int refill(struct mr_target *target, const struct region *region, const u
 	return r;
 }
 
+static void line_write(char *text, const struct layout *l)
+{
+	unsigned long long source = l->at[BOOT], code = l->at[BOOT_CODE], end = l->at[INPUT];
+
+	if (code == end)
+		(void)snprintf(text, LINE_MAX_SIZE, line_source, source, code);
+	else
+		(void)snprintf(text, LINE_MAX_SIZE, line_code, l->code.magic, code, end, source, code);
+}
+
 /*
  * One buffer, one write; the rooms for question and answer stay untouched, so no page of them exists before something is written there.
  * In a region that is filled again a call may still be queued, and fire at any moment: until phase says READY it finds
@@ -132,25 +167,24 @@ static int refill(struct mr_target *target, const struct region *region, const u
 int block_write(struct mr_target *target, const struct region *region, const struct mr_request *request,
 		struct mr_error *err)
 {
-	struct layout l = layout_of(request);
-	_cleanup_free_ uint8_t *bytes = calloc(1, l.question);
+	struct layout l = layout_of(target, request);
+	_cleanup_free_ uint8_t *data = calloc(1, l.question);
 	struct request_block head;
 	int r;
 
-	if (!bytes)
+	if (!data)
 		return mr_fail(err, MR_E_MEMORY, ENOMEM, "the request");
-	head_fill(target, region, request, &l, &head);
-	memcpy(bytes, &head, sizeof(head));
-	(void)snprintf((char *)bytes + l.code, l.boot - l.code, line_format, (unsigned long long)l.boot,
-		       (unsigned long long)l.input);
-	memcpy(bytes + l.boot, payload_boot, l.input - l.boot);
-	memcpy(bytes + l.input, request->input, request->input_size);
-	memcpy(bytes + l.package, request->engine ? payload_package : payload_execute, head.package_len);
-	r = memory_force(&target->memory, region->at, payload_stub, length(payload_stub, payload_stub_end));
+	head_fill(target, region, &l, &head);
+	memcpy(data, &head, sizeof(head));
+	line_write((char *)data + l.line, &l);
+	for (size_t i = 0; i < PIECES; i++)
+		if (l.piece[i].size)
+			memcpy(data + l.at[i], l.piece[i].at, l.piece[i].size);
+	r = memory_force(&target->memory, region->at, payload_stub, from_to(payload_stub, payload_stub_end).size);
 	if (region->state == REGION_QUEUED)
-		return refill(target, region, bytes, l.question, err);
+		return refill(target, region, data, l.question, err);
 	if (r == 0)
-		r = memory_write(&target->memory, region_block(region), bytes, l.question);
+		r = memory_write(&target->memory, region_block(region), data, l.question);
 	return r < 0 ? failed(target, region, r, err) : 0;
 }
 
@@ -172,7 +206,7 @@ int block_set(struct mr_target *target, const struct region *region, size_t offs
 int block_answer(struct mr_target *target, const struct region *region, const struct mr_request *request,
 		 const struct request_block *block, struct mr_answer *ret, struct mr_error *err)
 {
-	struct layout l = layout_of(request);
+	struct layout l = layout_of(target, request);
 	uint64_t size = block->answer_len < l.answer_max ? block->answer_len : l.answer_max;
 	int r;
 
@@ -191,7 +225,7 @@ int block_answer(struct mr_target *target, const struct region *region, const st
 static ssize_t tell(struct mr_target *target, const struct region *region, const struct mr_request *request, uint64_t size,
 		    char *question, char *told)
 {
-	struct layout l = layout_of(request);
+	struct layout l = layout_of(target, request);
 	uint64_t at = region_block(region);
 	ssize_t n;
 

@@ -9,7 +9,7 @@
 #include "target.h"
 
 /* How many bytes of data the request needs, a multiple of the page size. */
-uint64_t block_size(const struct mr_request *request);
+uint64_t block_size(const struct mr_target *target, const struct mr_request *request);
 
 /* Writes stub, block and the rest into the mapped region. Errors: ENDED, MEMORY, BUG. */
 int block_write(struct mr_target *target, const struct region *region, const struct mr_request *request,

@@ -114,6 +114,9 @@ int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err);
 int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err);
 void mr_target_close(struct mr_target *target);	/* NULL is fine */
 const struct mr_facts *mr_target_facts(const struct mr_target *target);
+/* For which CPythons compiled code goes along: "3.11, 3.13"; "" when it has to be compiled in every target. */
+void mr_compiled_for(char *ret, size_t size);
+
 const struct mr_python *mr_target_python(const struct mr_target *target);
 
 /* What of ours the process holds, for `info`: idle regions. Returns the count. */

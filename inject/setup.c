@@ -235,7 +235,7 @@ static int region_get(struct delivery *d, struct mr_error *err)
 	r = others_end(d, all, err);
 	if (r < 0)
 		return r;
-	if (!region_choose(all, block_size(d->request), &d->region)) {
+	if (!region_choose(all, block_size(d->target, d->request), &d->region)) {
 		if (unmap(d, d->start_limit_ns) > 0)
 			return 1;
 		return mr_fail(err, MR_E_BUSY, 0, "all %d places are taken by requests that have not ended", REGION_SLOTS);

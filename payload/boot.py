@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The first of our code that runs inside the target: takes one request, does it, writes one answer.
 
-It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h), and
-`source`, this text; then main() is called.  When an exception leaves that, which can only be one that was raised from outside
+It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h), `source`,
+this text, and `compiled`, whether the compiled code that came along is for this Python; then main() is called.  When an exception leaves that, which can only be one that was raised from outside
 where nothing here catches, the stub does it again in the same namespace, with the exception as `raised`; `kept` knows how
 far it had come.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
 
 * nothing is imported: what it needs is built into the interpreter, and is taken out of sys.modules again if the
   program had not loaded it; the program's import hooks never see us;
-* what is not always needed is in parts of its own (late()): compiling holds the GIL, 1 ms for 100 lines;
+* what is not always needed is in parts of its own (late()): compiling, where it must be done, holds the GIL, 1 ms for
+  100 lines;
 * it prints nothing, raises nothing, and leaves nothing behind: no name, no reference to the block, no cache entry;
 * an exception that a signal handler of the program raised in the middle of our work belongs to the program: the
   signal is sent again to this thread, where it is taken when we are gone;
@@ -36,7 +37,7 @@ def builtin(name):
     return module
 
 
-_thread, _signal, gc, time = builtin('_thread'), builtin('_signal'), builtin('gc'), builtin('time')
+_thread, _signal, gc, time, marshal = map(builtin, ('_thread', '_signal', 'gc', 'time', 'marshal'))
 # Without those that the C library keeps for itself: naming one makes pthread_sigmask() warn, in the program's stderr.
 ALL_SIGNALS = tuple(range(1, 32)) + tuple(range(_signal.SIGRTMIN, _signal.SIGRTMAX + 1))
 
@@ -75,14 +76,23 @@ def text_of(bytes_as_latin1):
 
 
 def parts():
-    """The sources that came with the request, by name: trouble.py, and for most commands the engine."""
-    found, start = {}, 0
+    """The parts that came with the request, by name: trouble.py, and for most commands the engine; compiled: "name.code"."""
+    found, start, usable = {}, 0, globals().get('compiled')
     package = bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)])
     while start < len(package):
         end = package.index(b'\n', start)
         name, size = package[start:end].decode('ascii').split(' ')
-        found[name], start = package[end + 1:end + 1 + int(size)], end + 1 + int(size)
+        start = end + 1 + int(size)
+        if usable or not name.endswith('.code'):
+            found[name] = package[end + 1:start]
     return found, hash(package)
+
+
+def making(name, found):
+    """How the code of a part is made, as the arguments of map()."""
+    if name + '.code' in found:
+        return marshal.loads, (found[name + '.code'],)
+    return compile, (found[name],), (OURS + '>/%s.py' % name,), ('exec',), (0,), (True,)
 
 
 def late(name, part='trouble'):
@@ -91,8 +101,7 @@ def late(name, part='trouble'):
     It is compiled and kept in one C call: handlers that raise a thousand times a second must not undo that for ever.
     """
     if part not in kept:
-        file = OURS + '>/%s.py' % part
-        kept.update(zip((part,), map(compile, (parts()[0][part],), (file,), ('exec',), (0,), (True,))))
+        kept.update(zip((part,), map(*making(part, parts()[0]))))
     if part not in kept['ready']:
         exec(kept[part], globals())
         kept['ready'].append(part)
@@ -166,8 +175,9 @@ def engine(request, context):
     known, loader = getattr(sys.modules.get('_mr_attach'), 'loader', (None, None))
     if known != digest:
         lazy, loader = {'__name__': '_mr_attach.lazy'}, {'__name__': '__mr_boot__'}
-        exec(context.timed(compile, found['lazy'], OURS + '>/lazy.py', 'exec', 0, True), lazy)
-        lazy['load'](loader, found['attached'].decode('utf-8'), OURS + '>/attached.py')
+        exec(context.timed(next, map(*making('lazy', found))), lazy)
+        lazy['marshal'] = marshal
+        lazy['load'](loader, found, 'attached')
         loader['LAZY'] = lazy
     context.compiled = {'boot': BOOT, 'loader': (digest, loader)}
     return loader['run'](request, context, found, digest)

@@ -13,6 +13,7 @@
 	embed	payload_stub, stub.bin
 	embed	payload_stage, stage.bin
 	embed	payload_boot, boot.py
-	embed	payload_package, package.bin
-	embed	payload_execute, execute.bin
+	embed	payload_base, base.bin
+	embed	payload_engine, engine.bin
+	embed	payload_code, code.bin
 	.section .note.GNU-stack,"",@progbits

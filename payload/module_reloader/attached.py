@@ -8,7 +8,6 @@ version is replaced, and what it remembered is adopted.
 import sys
 
 LAZY = {}                                    # what is defined in lazy.py: boot.py puts it here
-OURS = '<mr-attach>/%s.py'
 PACKAGE, PUBLIC = '_mr_attach', 'module_reloader'
 LOOKING = ('list', 'stale', 'history')
 BRISK = 0.0002                               # seconds: the switch interval while the engine is at work
@@ -28,12 +27,12 @@ def load(parts, whole, context, digest):
             module = sys.modules[PACKAGE + '.' + name] = package.__dict__[name] = type(sys)(PACKAGE + '.' + name)
             module.__dict__['__package__'] = PACKAGE
         package.lazy.__dict__.update(LAZY)
-        package.lazy.load(package.host.__dict__, parts['host'].decode('utf-8'), OURS % 'host')
+        package.lazy.load(package.host.__dict__, parts, 'host')
         package.host.PARTS.update(parts)
     for name in ('state', 'sources', 'tracking') if whole else ('state', 'sources'):
         package.host.part(name)
     if whole and '__version__' not in package.__dict__:
-        package.lazy.load(package.__dict__, parts['__init__'].decode('utf-8'), OURS % '__init__')
+        package.lazy.load(package.__dict__, parts, '__init__')
     adopt(package)
     return package
 

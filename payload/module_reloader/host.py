@@ -16,7 +16,7 @@ LINE_COST, MARK_COST = 8e-6, 1.2e-6
 
 
 PACKAGE = __name__.rpartition('.')[0]
-PARTS = {}                                   # sources of the engine's modules, where no finder knows them
+PARTS = {}                                   # what is not loaded yet of the engine, where no finder knows it: boot.py's parts()
 
 
 def part(name):
@@ -28,15 +28,16 @@ def part(name):
     package = sys.modules[PACKAGE]
     found = package.__dict__.get(name)
     if type(found) is not type(sys) and name in PARTS:
-        text = PARTS[name].decode('utf-8')
-        for line in text.split('\nfrom . import ')[1:]:
+        for line in PARTS[name].decode('utf-8').split('\nfrom . import ')[1:]:
             for one in line.partition('\n')[0].split(','):
                 part(one.split()[0])
         found = type(sys)(PACKAGE + '.' + name)
         found.__dict__['__package__'] = PACKAGE
         sys.modules[PACKAGE + '.' + name] = found
-        package.lazy.load(found.__dict__, text, '<mr-attach>/%s.py' % name)
+        package.lazy.load(found.__dict__, PARTS, name)
         setattr(package, name, found)
+        PARTS.pop(name)
+        PARTS.pop(name + '.code', None)
     elif type(found) is not type(sys):
         found = getattr(__import__(PACKAGE, fromlist=[name]), name)
     return found

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Compiles the functions of a part when they are first called: a command needs a fraction of them, and compiling holds
-the GIL, 1 ms for 100 lines.
+"""Loads a part of the engine: as code that came along compiled, where that is for this Python; else from its source.
 
-The text is cut by its lines, which is quick: a function that stands at the beginning of a line, or is a method of a class
+Functions are compiled when they are first called: a command needs a fraction of them, and compiling holds the GIL, 1 ms for
+100 lines.  The text is cut by its lines, which is quick: a function that stands at the beginning of a line, or is a method of a class
 that does, ends where the indentation does.  What is left is compiled at once.  In the place of the function stands one
 that compiles it, at its lines, and puts it there.  Small functions are not worth it; decorated ones and special methods
 stay whole, since others than we may look at them.
 """
 LEAST = 6                                    # lines
+FILE = '<mr-attach>/%s.py'
+marshal = None                               # the module: boot.py puts it here
 
 
 def cut(lines):
@@ -31,7 +33,15 @@ def cut(lines):
     return kept, found
 
 
-def load(namespace, text, filename):
+def load(namespace, parts, name):
+    """Execute the part NAME in NAMESPACE."""
+    if name + '.code' in parts:
+        exec(marshal.loads(parts[name + '.code']), namespace)
+    else:
+        load_text(namespace, parts[name].decode('utf-8'), FILE % name)
+
+
+def load_text(namespace, text, filename):
     """Execute TEXT in NAMESPACE."""
     lines = text.split('\n')
     kept, found = cut(lines)

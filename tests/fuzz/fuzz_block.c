@@ -58,8 +58,8 @@ static void try_regions(struct mr_target *target, const struct mr_request *reque
 			(void)block_tell(target, &all[i], request, &block, &error);
 		mr_answer_free(&answer);
 	}
-	if (region_choose(all, block_size(request), &chosen) && chosen.state == REGION_QUEUED &&
-	    chosen.size < block_size(request))
+	if (region_choose(all, block_size(target, request), &chosen) && chosen.state == REGION_QUEUED &&
+	    chosen.size < block_size(target, request))
 		abort();
 }
 

@@ -2,6 +2,7 @@
 """What comes back: values, output, tracebacks, exit statuses, the JSON; and input that is not as it should be."""
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -339,6 +340,15 @@ class EveryPython(LiveTest):
             self.assertIn('ValueError', failed.json['error']['traceback'])
             self.assertUnharmed(target)
             self.assertEqual(target.stop()['modules'], [], 'modules were loaded on the way')
+
+    @each_python()
+    def test_nothing_of_ours_is_compiled_where_it_came_compiled(self, python):
+        look = '__import__("sys")._getframe(1).f_globals["compiled"]'
+        sent = re.search('compiled for CPython: (.*)', attach('--version').stdout).group(1).split(', ')
+        with Target('read', python) as target:
+            expected = '%d.%d' % python.version in sent
+            self.assertEqual(target.attach('-j', 'exec', look).value, repr(expected))
+            target.stop()
 
     @each_python()
     def test_nothing_is_left_in_the_interpreter(self, python):

@@ -101,12 +101,12 @@ class Block:
     def get(self, offset):
         return int.from_bytes(self.memory[offset:offset + 8], 'little')
 
-    def run(self):
-        """Run boot.py over it: the answer."""
+    def run(self, compiled=False):
+        """Run boot.py over it: the answer.  COMPILED: what was sent is compiled for this Python."""
         view = self.view
         self.view = None
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-        names, done = {'view': view, 'source': SOURCE}, 0
+        names, done = {'view': view, 'source': SOURCE, 'compiled': compiled}, 0
         try:
             for _ in range(200):
                 try:
@@ -143,8 +143,8 @@ def other_engine(name, change):
 def command(name, *args, **more):
     """Run one command here, as mr-attach would."""
     with_package = name not in ('exec', 'run')
-    sent = more.pop('sent', None)
-    answer = Block(request(name, args, **more), with_package, sent=sent).run()
+    sent, compiled = more.pop('sent', None), more.pop('compiled', False)
+    answer = Block(request(name, args, **more), with_package, sent=sent).run(compiled)
     missing = KEYS ^ set(answer)
     if missing:
         raise AssertionError('keys of the answer: %s' % missing)

@@ -86,7 +86,7 @@ def fails(a):
 class Lazy(unittest.TestCase):
     def setUp(self):
         self.space = {'__name__': 'part'}
-        lazy.load(self.space, TEXT, '<part>')
+        lazy.load(self.space, {'part': TEXT.encode()}, 'part')
 
     def test_what_waits(self):
         found = lazy.cut(TEXT.split('\n'))[1]
@@ -125,7 +125,7 @@ class Lazy(unittest.TestCase):
                 self.fail()
             except ZeroDivisionError as error:
                 where = traceback.extract_tb(error.__traceback__)[-1]
-                self.assertEqual((where.filename, where.name), ('<part>', 'fails'))
+                self.assertEqual((where.filename, where.name), ('<mr-attach>/part.py', 'fails'))
                 self.assertIn(line, TEXT.split('\n')[where.lineno - 1])
             except TypeError as error:
                 self.assertIn('twice() takes 1 positional argument', str(error))

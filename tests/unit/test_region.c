@@ -239,7 +239,7 @@ static const struct mr_request request = { .input = input, .input_size = sizeof(
 
 static void write_request(struct region *region)
 {
-	*region = (struct region){ .at = REGION_BASE, .size = block_size(&request) };
+	*region = (struct region){ .at = REGION_BASE, .size = block_size(&target, &request) };
 	cr_assert_eq(region->size % PAGE, 0);
 	cr_assert_neq(mmap((void *)(uintptr_t)region->at, REGION_CODE, PROT_READ | PROT_EXEC,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
@@ -253,7 +253,7 @@ static void write_request(struct region *region)
 
 Test(regions, a_request_is_all_there_and_inside)
 {
-	size_t package = (size_t)(payload_package_end - payload_package);
+	size_t base = (size_t)(payload_base_end - payload_base), engine = (size_t)(payload_engine_end - payload_engine);
 	const char *bytes, *line;
 	struct region region;
 
@@ -268,8 +268,9 @@ Test(regions, a_request_is_all_there_and_inside)
 	cr_expect_eq(block->xstate_size % 64, 0);
 	cr_expect_eq(block->input_len, sizeof(input) - 1);
 	cr_expect_arr_eq(bytes + block->input_off, input, sizeof(input) - 1);
-	cr_expect_eq(block->package_len, package);
-	cr_expect_arr_eq(bytes + block->package_off, payload_package, package);
+	cr_expect_eq(block->package_len, base + engine);
+	cr_expect_arr_eq(bytes + block->package_off, payload_base, base);
+	cr_expect_arr_eq(bytes + block->package_off + base, payload_engine, engine);
 	cr_expect_geq(block->answer_off, block->package_off + block->package_len);
 	cr_expect_leq(block->answer_off + block->answer_max, region.size);
 	cr_expect_eq(block->answer_max, request.answer_max);
@@ -398,7 +399,7 @@ Test(regions, nobody_answers_without_being_asked_to)
 	const struct mr_request dumb = { .input = input, .input_size = sizeof(input) - 1, .engine = true,
 					 .answer_max = 2 * PAGE };
 
-	cr_expect_lt(block_size(&dumb), block_size(&request));
+	cr_expect_lt(block_size(&target, &dumb), block_size(&target, &request));
 }
 
 Test(regions, a_region_that_is_gone)
