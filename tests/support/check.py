@@ -32,9 +32,9 @@ class Totals:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
 
-    def add(self, what, passed, failed, skipped, began):
+    def add(self, what, passed, failed, skipped, seconds):
         self.passed, self.failed, self.skipped = self.passed + passed, self.failed + failed, self.skipped + skipped
-        print('%-24s %4d passed %3d failed %3d skipped  %5.1f s' % (what, passed, failed, skipped, time.monotonic() - began),
+        print('%-24s %4d passed %3d failed %3d skipped  %5.1f s' % (what, passed, failed, skipped, seconds),
               flush=True)
 
 
@@ -76,7 +76,7 @@ def check_unit():
             failed = failing + crashing or (1 if status else 0)
         else:
             passing, failed = 0, 1
-        totals.add(name, passing, failed, 0, began)
+        totals.add(name, passing, failed, 0, time.monotonic() - began)
         if failed:
             print(output)
 
@@ -87,7 +87,7 @@ def check_fuzz():
         began, name = time.monotonic(), os.path.basename(program)
         output, status = run([program, os.path.join(TOP, 'tests', 'fuzz', 'corpus', name)], 'fuzz-%s.log' % name, env=env)
         done = re.search(r'^replayed: (\d+)$', output, re.M)
-        totals.add('fuzz ' + name, int(done.group(1)) if done else 0, 0 if done and not status else 1, 0, began)
+        totals.add('fuzz ' + name, int(done.group(1)) if done else 0, 0 if done and not status else 1, 0, time.monotonic() - began)
         if status or not done:
             print(output[-8000:])
 
@@ -123,7 +123,9 @@ def run_py(python, runs):
                             ignore=shutil.ignore_patterns('__pycache__'))
         code = PY_CODE % (inside, files)
         env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
-        return run(python.argv('-B', '-c', code, proc=True), 'py-%s.log' % python.name, env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp')), began
+        output, status = run(python.argv('-B', '-c', code, proc=True), 'py-%s.log' % python.name,
+                             env=dict(env, LC_ALL='C.UTF-8', TMPDIR='/tmp'))
+        return output, status, time.monotonic() - began
 
 
 def check_py(runs):
@@ -131,9 +133,9 @@ def check_py(runs):
     if not glob.glob(os.path.join(TOP, 'tests', 'py', 'test_*.py')):
         return
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for python, ((output, status), began) in zip(here, pool.map(run_py, here, [runs] * len(here))):
+        for python, (output, status, seconds) in zip(here, pool.map(run_py, here, [runs] * len(here))):
             counts = unittest_counts(output, status)
-            totals.add('py ' + python.name, *counts, began)
+            totals.add('py ' + python.name, *counts, seconds)
             if counts[1]:
                 print(failures_of(output))
 
@@ -144,19 +146,26 @@ def failures_of(output):
     return '=' * 70 + parts[1] if len(parts) > 1 else output
 
 
+def run_live(path, name, runs):
+    began = time.monotonic()
+    command = [sys.executable, '-B', '-m', 'unittest', 'discover', '-v', '-s', os.path.dirname(path), '-p', os.path.basename(path)]
+    if os.environ.get('MR_TESTS'):
+        command += ['-k', os.environ['MR_TESTS']]
+    env = dict(os.environ, MR_RUNS=runs, B=os.path.relpath(BUILD, TOP))
+    output, status = run(command, name.replace(' ', '-') + '.log', env=env, cwd=TOP)
+    return output, 0 if status == 5 else status, time.monotonic() - began
+
+
 def check_live(runs, part='live'):
-    folder = os.path.join(TOP, 'tests', part)
-    for path in sorted(glob.glob(os.path.join(folder, 'test_*.py'))):
-        began, name = time.monotonic(), '%s %s' % (part, os.path.basename(path)[5:-3])
-        command = [sys.executable, '-B', '-m', 'unittest', 'discover', '-v', '-s', folder, '-p', os.path.basename(path)]
-        if os.environ.get('MR_TESTS'):
-            command += ['-k', os.environ['MR_TESTS']]
-        env = dict(os.environ, MR_RUNS=runs, B=os.path.relpath(BUILD, TOP))
-        output, status = run(command, name.replace(' ', '-') + '.log', env=env, cwd=TOP)
-        counts = unittest_counts(output, 0 if status == 5 else status)
-        totals.add(name, *counts, began)
-        if counts[1]:
-            print(failures_of(output))
+    """Two files at a time: most of a live test is waiting."""
+    paths = sorted(glob.glob(os.path.join(TOP, 'tests', part, 'test_*.py')))
+    names = ['%s %s' % (part, os.path.basename(path)[5:-3]) for path in paths]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for name, (output, status, seconds) in zip(names, pool.map(run_live, paths, names, [runs] * len(paths))):
+            counts = unittest_counts(output, status)
+            totals.add(name, *counts, seconds)
+            if counts[1]:
+                print(failures_of(output))
 
 
 def main(args):
