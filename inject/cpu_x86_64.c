@@ -121,7 +121,7 @@ void cpu_redirect(struct cpu_regs *regs, uint64_t stage, uint64_t frame)
 	regs->user.eflags &= ~(FLAG_TRAP | FLAG_DIRECTION);
 }
 
-size_t cpu_xstate_size(void)
+static size_t xstate_ask(void)
 {
 	unsigned int a, b, c, d;
 
@@ -130,6 +130,16 @@ size_t cpu_xstate_size(void)
 	if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
 		return 0;
 	return b;
+}
+
+/* Asked once: in a virtual machine each CPUID is a way out of it and back. */
+size_t cpu_xstate_size(void)
+{
+	static size_t known;
+
+	if (!known)
+		known = xstate_ask();
+	return known;
 }
 
 static int64_t displacement(const uint8_t *code)
