@@ -107,8 +107,8 @@ static int lock_take(struct delivery *d, struct mr_error *err)
 		(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)d->target->pid);
 		memory->fd = open(path, O_RDWR | O_CLOEXEC);
 		if (memory->fd < 0)
-			return mr_fail(err, errno == ENOENT || errno == ESRCH ? MR_E_ENDED : MR_E_NOT_PERMITTED, errno,
-				       "opening the memory of process %d", (int)d->target->pid);
+			return mr_fail(err, mr_code_of(errno), errno, "opening the memory of process %d",
+				       (int)d->target->pid);
 	}
 	while (flock(memory->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -134,10 +134,13 @@ static int refuse_held(struct delivery *d, struct mr_error *err)
 	struct mr_facts facts;
 
 	for (;;) {
-		int r = look_again(d->target->pid, &facts, err);
+		struct mr_error local = MR_ERROR_INIT;
+		int r = look_again(d->target->pid, &facts, &local);
 
-		if (r < 0)
+		if (r < 0 && local.code == MR_E_NO_PROCESS)
 			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)d->target->pid);
+		if (r < 0)
+			return mr_fail(err, local.code, local.sys, "%s", local.what);
 		if (facts.state == 'T')
 			return mr_fail(err, MR_E_STOPPED, 0, "process %d (%s)", (int)facts.pid, facts.comm);
 		if (!facts.tracer)

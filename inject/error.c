@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -43,6 +44,25 @@ int mr_hint(struct mr_error *err, const char *fmt, ...)
 		va_end(ap);
 	}
 	return -(int)err->code;
+}
+
+enum mr_code mr_code_of(int sys)
+{
+	switch (sys) {
+	case ENOENT:
+	case ESRCH:
+		return MR_E_ENDED;
+	case EACCES:
+	case EPERM:
+		return MR_E_NOT_PERMITTED;
+	case EMFILE:
+	case ENFILE:
+		return MR_E_FILES;
+	case ENOMEM:
+		return MR_E_MEMORY;
+	default:
+		return MR_E_BUG;
+	}
 }
 
 static const struct row *row_of(enum mr_code code)

@@ -30,6 +30,9 @@ int mr_fail(struct mr_error *err, enum mr_code code, int sys, const char *fmt, .
 /* Sets the hint of an error that was just made; keeps an earlier one. Returns -err->code. */
 int mr_hint(struct mr_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a call failed of that looked at a process: MR_E_ENDED where it says that the process is not there. */
+enum mr_code mr_code_of(int sys);
+
 const char *mr_code_name(enum mr_code code);	 /* "no-such-process" */
 const char *mr_code_text(enum mr_code code);	 /* "no such process" */
 const char *mr_code_hint(enum mr_code code);	 /* the table's hint, "" if none */

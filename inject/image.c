@@ -80,19 +80,28 @@ struct image *images_at(struct images *images, uint64_t address)
 	return &images->image[low];
 }
 
+static int fetch(struct image *image, uint64_t at, void *to, size_t size)
+{
+	int r = memory_read(image->memory, at, to, size);
+
+	if (r < 0 && r != -EFAULT && image->of)
+		image->of->trouble = -r;
+	return r;
+}
+
 /* The header and the program headers as the first page shows them; sections are not in memory and are struck out. */
 static bool headers_read(struct image *image, Elf64_Ehdr *ehdr, Elf64_Phdr *phdr)
 {
 	size_t size;
 
-	if (memory_read(image->memory, image->start, ehdr, sizeof(*ehdr)) < 0 ||
+	if (fetch(image, image->start, ehdr, sizeof(*ehdr)) < 0 ||
 	    memcmp(ehdr->e_ident, ELFMAG, SELFMAG) != 0 || ehdr->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    ehdr->e_ident[EI_DATA] != CPU_ELF_DATA ||
 	    ehdr->e_machine != CPU_ELF_MACHINE || ehdr->e_phentsize != sizeof(*phdr) || ehdr->e_phnum > 64 ||
 	    ehdr->e_phoff > PAGE)
 		return false;
 	size = ehdr->e_phnum * sizeof(*phdr);
-	return memory_read(image->memory, image->start + ehdr->e_phoff, phdr, size) == 0;
+	return fetch(image, image->start + ehdr->e_phoff, phdr, size) == 0;
 }
 
 static bool loads_read(struct image *image, const Elf64_Phdr *phdr, size_t count)
@@ -140,8 +149,8 @@ static bool stretch_fetch(struct image *image, uint64_t from, uint64_t to)
 		uint64_t low = from > l->offset ? from : l->offset;
 		uint64_t high = to < l->offset + l->size ? to : l->offset + l->size;
 
-		if (low < high && memory_read(image->memory, image->bias + l->vaddr + (low - l->offset),
-					      image->bytes + low, high - low) < 0)
+		if (low < high &&
+		    fetch(image, image->bias + l->vaddr + (low - l->offset), image->bytes + low, high - low) < 0)
 			return false;
 	}
 	return true;
@@ -305,8 +314,11 @@ static bool layout_make(struct image *image)
 {
 	void *bytes = mmap(NULL, image->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (bytes == MAP_FAILED)
+	if (bytes == MAP_FAILED) {
+		if (image->of)
+			image->of->trouble = errno;
 		return false;
+	}
 	image->bytes = bytes;
 	image->have = calloc(image->size / PAGE, 1);
 	return image->have != NULL;

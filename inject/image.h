@@ -62,6 +62,7 @@ struct images {
 	struct memory memory;
 	size_t opened;
 	uint64_t fetched;		/* bytes */
+	int trouble;			/* errno of a read that failed although something may be there; or 0 */
 };
 
 /* One image for each run of mappings of the same file, and the vdso. Opens none yet. Returns 0 or -ENOMEM. */

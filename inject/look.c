@@ -25,11 +25,11 @@ static void text_free(char **text)
 
 static int gone(pid_t pid, int sys, struct mr_error *err)
 {
-	if (sys == ENOENT || sys == ESRCH)
+	enum mr_code code = mr_code_of(sys);
+
+	if (code == MR_E_ENDED)
 		return mr_fail(err, MR_E_NO_PROCESS, 0, "%s", "");
-	if (sys == ENOMEM)
-		return mr_fail(err, MR_E_MEMORY, 0, "reading /proc/%ld", (long)pid);
-	return mr_fail(err, MR_E_NO_PROCESS, sys, "cannot read /proc/%ld", (long)pid);
+	return mr_fail(err, code, sys, "reading /proc/%ld", (long)pid);
 }
 
 static int look_stat(pid_t pid, struct mr_facts *facts, struct mr_error *err)

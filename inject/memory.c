@@ -65,8 +65,8 @@ int memory_force(struct memory *memory, uint64_t at, const void *from, size_t si
 
 		if (n > 0)
 			done += (size_t)n;
-		else if (errno != EINTR)
-			r = n ? -errno : -EIO;
+		else if (n == 0 || errno != EINTR)
+			r = n ? -errno : -ESRCH;	/* 0: there is no memory any more */
 	}
 	return r;
 }

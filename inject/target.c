@@ -48,11 +48,9 @@ static int maps_load(struct mr_target *target, struct mr_error *err)
 		r = images_find(&target->maps, target->pid, &target->images);
 	if (r == 0)
 		return 0;
-	if (r == -ENOENT || r == -ESRCH)
+	if (mr_code_of(-r) == MR_E_ENDED)
 		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
-	if (r == -EACCES || r == -EPERM)
-		return mr_fail(err, MR_E_NOT_PERMITTED, -r, "reading its memory map");
-	return mr_fail(err, r == -ENOMEM ? MR_E_MEMORY : MR_E_BUG, -r, "reading its memory map");
+	return mr_fail(err, mr_code_of(-r), -r, "reading its memory map");
 }
 
 /* An executable at a fixed address is there after an execve too, but its libc moves. */
@@ -85,10 +83,12 @@ int target_refresh(struct mr_target *target, struct mr_error *err)
 int target_alive(struct mr_target *target, struct mr_error *err)
 {
 	struct mr_facts facts;
-	struct mr_error ignored = MR_ERROR_INIT;
+	struct mr_error local = MR_ERROR_INIT;
+	int r = look_again(target->pid, &facts, &local);
 
-	if (look_again(target->pid, &facts, &ignored) < 0 || facts.start_time != target->facts.start_time ||
-	    facts.state == 'Z' || facts.state == 'X')
+	if (r < 0 && local.code != MR_E_NO_PROCESS)
+		return mr_fail(err, local.code, local.sys, "%s", local.what);
+	if (r < 0 || facts.start_time != target->facts.start_time || facts.state == 'Z' || facts.state == 'X')
 		return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)target->pid);
 	return 0;
 }
@@ -152,6 +152,10 @@ static int open_process(struct mr_target *target, struct mr_error *err)
 		target->unwinder = unwinder_new(&target->images);
 		if (!target->unwinder)
 			r = mr_fail(err, MR_E_MEMORY, 0, "unwinder");
+	}
+	if (r < 0 && target->images.trouble) {	/* what could not be read proves nothing */
+		*err = (struct mr_error)MR_ERROR_INIT;
+		r = mr_fail(err, mr_code_of(target->images.trouble), target->images.trouble, "reading its memory");
 	}
 	if (r < 0 && memory_gone(target->pid)) {
 		*err = (struct mr_error)MR_ERROR_INIT;

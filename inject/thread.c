@@ -36,7 +36,7 @@ static int status_wait(pid_t tid, uint64_t limit_ns, int *status)
 		uint64_t now = now_ns(), left;
 		struct timespec ts = { 0 };
 
-		if (r != 0)
+		if (r != 0 && !(r < 0 && errno == EINTR))
 			return r < 0 ? -errno : 1;
 		if (now >= limit_ns)
 			return 0;
@@ -70,7 +70,7 @@ static int stop_wait(struct thread *thread, uint64_t limit_ns, struct mr_error *
 			return mr_fail(err, MR_E_STOPPED, 0, "by %s", sigabbrev_np(WSTOPSIG(status)));
 		}
 		if (ptrace(PTRACE_CONT, thread->tid, 0, WSTOPSIG(status)) < 0 && errno != ESRCH)
-			return mr_fail(err, MR_E_BUG, errno, "PTRACE_CONT");
+			return mr_fail(err, mr_code_of(errno), errno, "PTRACE_CONT");
 	}
 }
 
@@ -111,7 +111,7 @@ static int state_read(struct thread *thread, struct mr_error *err)
 
 	if (ptrace(PTRACE_GETREGSET, thread->tid, NT_PRSTATUS, &iov) < 0 ||
 	    ptrace(PTRACE_GETSIGMASK, thread->tid, sizeof(thread->mask), &thread->mask) < 0)
-		return mr_fail(err, errno == ESRCH ? MR_E_ENDED : MR_E_BUG, errno, "reading the registers of thread %d",
+		return mr_fail(err, mr_code_of(errno), errno, "reading the registers of thread %d",
 			       (int)thread->tid);
 	if (!cpu_is_64bit(&thread->regs))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d runs 32-bit code", (int)thread->tid);
@@ -127,9 +127,11 @@ static int seize_refused(const struct thread *thread, int sys, struct mr_error *
 	_cleanup_free_ char *text = NULL;
 	struct proc_status status = { .tracer = 0 };
 	size_t size = 0;
+	int r = proc_read(thread->tid, "status", &text, &size);
 
-	if (sys == ESRCH || proc_read(thread->tid, "status", &text, &size) < 0 ||
-	    status_parse(text, size, &status) < 0 || status.state == 'Z' || status.state == 'X')
+	if (r == 0)
+		r = status_parse(text, size, &status);
+	if (sys == ESRCH || mr_code_of(-r) == MR_E_ENDED || status.state == 'Z' || status.state == 'X')
 		return mr_fail(err, MR_E_ENDED, 0, "thread %d is gone", (int)thread->tid);
 	if (status.tracer > 0)
 		return mr_fail(err, MR_E_TRACED, 0, "pid %d", (int)status.tracer);
@@ -166,7 +168,7 @@ static int seize(struct thread *thread, struct mr_error *err)
 		return seize_refused(thread, errno, err);
 	thread->seized = true;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)
-		return mr_fail(err, MR_E_BUG, errno, "PTRACE_INTERRUPT");
+		return mr_fail(err, mr_code_of(errno), errno, "PTRACE_INTERRUPT");
 	return 0;
 }
 
@@ -207,7 +209,7 @@ static int regs_write(struct thread *thread)
 
 /*
  * One that was killed meanwhile is ours to bury: until its tracer has seen its end, its parent waits for it, and so does an
- * execve in another thread.
+ * execve in another thread. One that lives is never left held because a call failed: it is asked again.
  */
 static uint64_t detach(struct thread *thread)
 {
@@ -215,8 +217,8 @@ static uint64_t detach(struct thread *thread)
 	uint64_t held_ns = now_ns() - thread->asked_ns;
 
 	take_time(thread);
-	if (r == ESRCH)
-		(void)status_wait(thread->tid, now_ns() + BURIAL_LIMIT, &status);
+	if (r && (r != ESRCH || status_wait(thread->tid, now_ns() + BURIAL_LIMIT, &status) == 0))
+		(void)ptrace(PTRACE_DETACH, thread->tid, 0, 0);
 	thread->seized = thread->held = false;
 	return held_ns;
 }
@@ -247,7 +249,7 @@ int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_fram
 	r = regs_write(thread);
 	if (r < 0) {
 		thread->regs = before;
-		return mr_fail(err, r == -ESRCH ? MR_E_ENDED : MR_E_BUG, -r, "redirecting thread %d", (int)thread->tid);
+		return mr_fail(err, mr_code_of(-r), -r, "redirecting thread %d", (int)thread->tid);
 	}
 	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all), &all);
 	*ret_ns = detach(thread);

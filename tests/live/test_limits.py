@@ -2,6 +2,7 @@
 """Processes that the kernel holds on a short rein: seccomp filters, memory that may not be written and executed, threads that
 cannot be stopped."""
 import os
+import resource
 import tempfile
 import unittest
 
@@ -139,6 +140,21 @@ expect('child', os.waitpid(child, 0), (child, 0))
                     pass
                 self.assertEqual(target.hear()['report']['wrong'], [])
                 self.assertEqual(target.process.wait(30), 0)
+
+
+class OurOwn(LiveTest):
+    def test_descriptors(self):
+        """Too few of them do not mean that the process has ended."""
+        with Target('read') as target:
+            codes = []
+            for limit in range(4, 9):
+                result = target.attach('-j', 'exec', '1', preexec_fn=lambda limit=limit: resource.setrlimit(
+                    resource.RLIMIT_NOFILE, (limit, limit)))
+                codes.append(result.json['error'] and result.json['error']['code'])
+                self.assertStatus(result, 70 if codes[-1] else 0)
+                self.assertUnharmed(target)
+            self.assertEqual(set(codes), {'files', None})
+            target.stop()
 
 
 if __name__ == '__main__':
