@@ -253,7 +253,7 @@ help:
 	@echo 'make demo          see it at work: a live service, an edit, a reload'
 	@echo 'make check         the tests, within 15 minutes; check-unit, -fuzz, -py, -live, -sweep run a part'
 	@echo 'make check-all     the whole matrix: every CPython, every way of waiting'
-	@echo 'make sweep         kill mr-attach before each of its calls, on every kind of target'
+	@echo 'make sweep         kill mr-attach before each of its calls, delay it, fail it in every way, on every kind of target'
 	@echo 'make storm         many attaches against targets under stress, some killed midway: SECONDS= RUNS= SEED= KINDS= KILLS='
 	@echo 'make storm-gdb     the same with three calls of gdb instead'
 	@echo 'make fuzz-c        libFuzzer on every parser of foreign bytes, SECONDS=60 each; ONLY="proc image"'

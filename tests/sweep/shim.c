@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * Preloaded into mr-attach: counts the calls by which it touches a target, and at the n-th dies or lets it fail.
+ * Preloaded into mr-attach: counts the calls by which it touches a target, and at the n-th dies, is late, or lets it fail.
  *
  * SHIM_AT=n	which call; 0 only counts
- * SHIM_MODE=die|fail	SIGKILL before the call, or errno SHIM_ERRNO instead of it
- * SHIM_LOG=path	gets one line: the name of the call at which it happened and its number, or at a normal end "end", the
- *		count, and the number of the first ptrace()
+ * SHIM_MODE=die|late|fail	SIGKILL before the call; 50 ms before it; or the SHIM_WHICH-th error of its manual instead of it
+ * SHIM_LOG=path	gets one line: the name of the call at which it happened, its number, the number of the first ptrace(), how
+ *		many errors its manual has, and which one it was; or at a normal end "end", the count, and the number of the first
  */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -25,9 +31,32 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LATE_NS 50000000
+
 static long counted, first_ptrace, at = -1;
-static bool dies;
-static int error;
+static bool dies, late;
+static size_t which;
+
+/* What section 2 says may go wrong, whether or not it can here. NOTHING: it returns 0, as at the end of a file. */
+enum { NOTHING = -1, MOST = 8 };
+static const struct { const char *names; int error[MOST]; } manual[] = {
+	{ " ptrace ", { EIO, EPERM, ESRCH, EBUSY, EFAULT, EINVAL } },
+	{ " waitpid wait4 waitid ", { ECHILD, EINTR } },
+	{ " process_vm_readv process_vm_writev ", { EFAULT, EPERM, ESRCH, ENOMEM } },
+	{ " pread pread64 __pread_chk __pread64_chk pwrite pwrite64 read __read_chk ",
+	  { EIO, EINTR, EAGAIN, ESRCH, ENOMEM, EACCES, NOTHING } },
+	{ " open open64 openat openat64 __open_2 __openat_2 fopen opendir ",
+	  { EIO, EACCES, EPERM, EMFILE, ENFILE, ENOENT, ENOMEM, EINTR } },
+	{ " readlink readlinkat ", { EIO, EACCES, ENOENT, ENOMEM } },
+	{ " kill tgkill ", { EIO, EPERM, ESRCH } },
+	{ " poll __poll_chk ppoll ", { EIO, EINTR, ENOMEM } },
+	{ " nanosleep clock_nanosleep usleep sigtimedwait ", { EIO, EINTR, EAGAIN } },
+	{ " flock ", { EIO, EINTR, ENOLCK, EWOULDBLOCK } },
+	{ " prlimit sched_setscheduler ", { EIO, EPERM, ESRCH } },
+	{ " pthread_create ", { EAGAIN, EPERM } },
+	{ " mmap ", { ENOMEM, EAGAIN, EPERM } },
+	{ "", { EIO, ENOSYS, EPERM, EMFILE, ENOMEM, ESRCH, EINTR } },	/* syscall(2) */
+};
 
 static long raw(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -42,15 +71,31 @@ static long raw(long number, long a, long b, long c, long d, long e, long f)
 	return ret;
 }
 
-static void note(const char *text, long number, long first)
+static const int *errors_of(const char *name)
+{
+	char word[50];
+	size_t i = 0;
+
+	(void)snprintf(word, sizeof(word), " %s ", name);
+	while (manual[i].names[0] && !strstr(manual[i].names, word))
+		i++;
+	return manual[i].error;
+}
+
+static void note(const char *text)
 {
 	const char *path = getenv("SHIM_LOG");
+	const int *errors = errors_of(text);
+	size_t count = 0;
 	char line[100];
 	int fd, size;
 
 	if (!path)
 		return;
-	size = snprintf(line, sizeof(line), "%s %ld %ld\n", text, number, first);
+	while (count < MOST && errors[count])
+		count++;
+	size = snprintf(line, sizeof(line), "%s %ld %ld %zu %d\n", text, counted, first_ptrace, count,
+			which < count ? errors[which] : 0);
 	fd = (int)raw(SYS_open, (long)path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600, 0, 0, 0);
 	raw(SYS_write, fd, (long)line, size, 0, 0, 0);
 	raw(SYS_close, fd, 0, 0, 0, 0, 0);
@@ -58,11 +103,12 @@ static void note(const char *text, long number, long first)
 
 static void setup(void)
 {
-	const char *text = getenv("SHIM_AT"), *mode = getenv("SHIM_MODE"), *number = getenv("SHIM_ERRNO");
+	const char *text = getenv("SHIM_AT"), *mode = getenv("SHIM_MODE"), *number = getenv("SHIM_WHICH");
 
 	at = text ? atol(text) : 0;
 	dies = mode && strcmp(mode, "die") == 0;
-	error = number ? atoi(number) : EIO;
+	late = mode && strcmp(mode, "late") == 0;
+	which = number ? (size_t)atol(number) : 0;
 }
 
 __attribute__((destructor)) static void finish(void)
@@ -70,21 +116,32 @@ __attribute__((destructor)) static void finish(void)
 	if (at < 0)
 		setup();
 	if (at == 0 || counted < at)
-		note("end", counted, first_ptrace);
+		note("end");
 }
 
 /* True when this call is to fail instead of being made. */
 static bool strikes(const char *name)
 {
+	struct timespec pause = { 0, LATE_NS };
+	int saved = errno;
+
 	if (at < 0)
 		setup();
 	if (++counted != at)
 		return false;
-	note(name, counted, first_ptrace);
+	note(name);
 	if (dies)
 		raw(SYS_kill, raw(SYS_getpid, 0, 0, 0, 0, 0, 0), SIGKILL, 0, 0, 0, 0);
-	errno = error;
-	return true;
+	if (late)
+		raw(SYS_nanosleep, (long)&pause, 0, 0, 0, 0, 0);
+	errno = late ? saved : errors_of(name)[which];
+	return !late;
+}
+
+/* What such a call returns: -1, or 0 where errno says NOTHING. */
+static int failure(void)
+{
+	return errno == NOTHING ? 0 : -1;
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -97,7 +154,7 @@ static bool strikes(const char *name)
 		static type(*real) params;		\
 							\
 		if (strikes(#name))			\
-			return (type)-1;		\
+			return (type)failure();		\
 		if (!real)				\
 			real = (type(*) params)dlsym(RTLD_NEXT, #name); \
 		return real args;			\
@@ -121,6 +178,10 @@ SHIM(ssize_t, read, (int fd, void *buf, size_t n), (fd, buf, n))
 SHIM(ssize_t, __read_chk, (int fd, void *buf, size_t n, size_t size), (fd, buf, n, size))
 SHIM(ssize_t, readlinkat, (int dir, const char *path, char *buf, size_t n), (dir, path, buf, n))
 SHIM(ssize_t, readlink, (const char *path, char *buf, size_t n), (path, buf, n))
+SHIM(int, flock, (int fd, int operation), (fd, operation))
+SHIM(int, prlimit, (pid_t pid, enum __rlimit_resource what, const struct rlimit *new, struct rlimit *old), (pid, what, new, old))
+SHIM(int, sched_setscheduler, (pid_t pid, int policy, const struct sched_param *param), (pid, policy, param))
+SHIM(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *t), (set, info, t))
 SHIM(int, kill, (pid_t pid, int number), (pid, number))
 SHIM(int, tgkill, (pid_t group, pid_t thread, int number), (group, thread, number))
 SHIM(int, poll, (struct pollfd *fds, nfds_t n, int ms), (fds, n, ms))
@@ -135,6 +196,16 @@ SHIM(int, __openat_2, (int dir, const char *path, int flags), (dir, path, flags)
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *t, struct timespec *left)
 {
 	return strikes("clock_nanosleep") ? errno : REAL(clock_nanosleep)(clock, flags, t, left);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+	return strikes("pthread_create") ? errno : REAL(pthread_create)(thread, attr, start, arg);
+}
+
+void *mmap(void *place, size_t size, int prot, int flags, int fd, off_t off)
+{
+	return strikes("mmap") ? MAP_FAILED : REAL(mmap)(place, size, prot, flags, fd, off);
 }
 
 #define NAMED_ARGUMENT(type, last)	\
@@ -167,6 +238,11 @@ SHIM_OPEN(openat64, (int dir, const char *path, int flags, ...), flags, (dir, pa
 FILE *fopen(const char *path, const char *mode)
 {
 	return strikes("fopen") ? NULL : REAL(fopen)(path, mode);
+}
+
+DIR *opendir(const char *path)
+{
+	return strikes("opendir") ? NULL : REAL(opendir)(path);
 }
 
 long ptrace(enum __ptrace_request request, ...)
