@@ -144,7 +144,8 @@ fuzz:
 
 bench:
 	@$(DEPS) bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s B=$(B)/bench PYTHONS="python3 $$(python3 tests/pythons/pythons.py wrap $(B)/pythons sid3.14)" all
 	@B=$(B) python3 tests/bench/bench.py
 
 demo:

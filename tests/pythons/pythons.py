@@ -4,6 +4,7 @@
 
     pythons.py list [check|all]     what is here and what is not
     pythons.py paths [check|all]    name, command line: one Python a line, for shell scripts
+    pythons.py wrap FOLDER NAME...  scripts in FOLDER that start them, where they are here; prints the paths
     pythons.py fetch                fetch what is not here; fails when a required one cannot be had
     pythons.py extra                build the two that have no package (takes minutes)
 
@@ -14,6 +15,7 @@ import fcntl
 import glob
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -256,10 +258,25 @@ def extra():
     return 0 if all(built) else 1
 
 
+def wrap(folder, names):
+    """A script for each that is here: what a tool needs that takes one word for a program."""
+    os.makedirs(folder, exist_ok=True)
+    for python in chosen('all'):
+        if python.here and python.name in names:
+            path = os.path.join(folder, python.name)
+            with open(path, 'w') as out:
+                out.write('#!/bin/sh\nexec %s "$@"\n' % ' '.join(map(shlex.quote, python.argv())))
+            os.chmod(path, 0o755)
+            print(path, end=' ')
+    return 0
+
+
 def main(args):
     verb, runs = (args + ['list'])[0], (args + ['', 'all'])[1] or 'all'
     if verb == 'fetch':
         return fetch(runs)
+    if verb == 'wrap' and len(args) > 1:
+        return wrap(args[1], args[2:])
     if verb == 'extra':
         return extra()
     if verb == 'paths':
