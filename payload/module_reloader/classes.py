@@ -20,6 +20,8 @@ class Change:
         self.name, self.kind, self.path, self.statements, self.removed = name, kind, path, statements, removed
         self.names = [name for one in statements for name in trees.bound(one)]
         self.staged, self.header, self.whole = {}, False, bool(path and path[-1].decorator_list)
+        self.undecorated = []                # of the statements, those whose decorators do not run again
+        self.unannotated = ()                # names that had an annotation, and stand in the body without one
 
 
 def builds(meta):
@@ -35,7 +37,7 @@ def refusal(change):
     functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements) and \
         all(type(members.get(name)) is host.FunctionType for name in change.removed)
     named_tuple = '_fields' in members and issubclass(change.kind, tuple)
-    if named_tuple or '__slots__' in change.names or '__slots__' in change.removed:
+    if named_tuple or change.header and '__dataclass_fields__' in members or '__slots__' in change.names or '__slots__' in change.removed:
         change.whole = True
     if meta.__module__ == 'enum':
         change.whole = not functions or change.header or bool(change.removed)
@@ -60,9 +62,9 @@ def live_bodies(old_root, named):
         yield nodes[-1]
 
 
-def changes(module, old_root, new_root, tree, signatures):
+def changes(plan, old_root, new_root, signatures):
     """([Change], [refusal entries]) for the classes of a module whose old code is known."""
-    found, refused = [], []
+    found, refused, module, tree = [], [], plan.module, plan.examined.tree
     statements = trees.classes(tree.body)
     named = dict(baseline.classes_of(module))
     for node in live_bodies(old_root, named):
@@ -79,9 +81,15 @@ def changes(module, old_root, new_root, tree, signatures):
             continue
         gone, come = units.compare(old_units, new_units)
         come = come + host.part('shadow').overtaken(old_units, new_units)
-        if not gone and not come:
+        fields = host.part('fields')
+        noted = fields.others(node, new, gone, come, signatures)
+        moved = fields.reordered(old_units, new_units) if not gone and not come else False
+        if not gone and not come and not noted and not moved:
             continue
         path, kind = statements.get(new.code.co_firstlineno), named.get(node.path)
+        built = path is not None and kind is not None and fields.look_at_all(kind, path[-1])
+        if not gone and not come and not built:
+            continue
         if path is None or kind is None:
             refused.append({'name': node.path, 'reason': 'the class statement changed, and the module no longer has '
                             'a class of its own under this name'})
@@ -91,6 +99,11 @@ def changes(module, old_root, new_root, tree, signatures):
         bound = {name for unit in new_units for name in unit.names()}
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)
+        change.header = built and (noted or moved)
+        change.unannotated = set(fields.annotated(gone)) - set(fields.annotated(new_units))
+        if any(getattr(one, 'decorator_list', ()) for one in hit):
+            change.undecorated = host.part('decorators').stay(plan, hit, path[-1].body, gone, host.class_dict(kind), signatures,
+                                                              node.path + '.')
         reason = refusal(change)
         if reason:
             refused.append({'name': node.path, 'reason': reason})
@@ -154,7 +167,7 @@ def body_code(change, tree, filename, flags):
         change.__dict__.setdefault('saved', []).append((statement, before, decorators, bases, keywords))
     try:
         tree.body = inner
-        code = host.compile_quietly(tree, filename, 'exec', flags)
+        code = compiled(tree, filename, flags, change.undecorated)
     finally:
         tree.body = outer
         for statement, before, decorators, bases, keywords in change.__dict__.pop('saved'):
@@ -163,6 +176,13 @@ def body_code(change, tree, filename, flags):
     for _ in change.path:
         code = next(one for node in [code] for one in class_codes(node))
     return code
+
+
+def compiled(tree, filename, flags, undecorated):
+    """The code of TREE, in which definitions stand whose decorators are not to run."""
+    if not undecorated:
+        return host.compile_quietly(tree, filename, 'exec', flags)
+    return host.part('decorators').undecorated(undecorated[0], lambda: compiled(tree, filename, flags, undecorated[1:]))
 
 
 def class_codes(code):
@@ -228,21 +248,38 @@ def commit(change, plan, journal):
     changed, added, module = [], [], plan.module
     for name, value in change.staged.items():
         old = host.class_dict(change.kind).get(name, journal)
-        full = change.name + '.' + name
+        full, told = change.name + '.' + name, name in change.names or not (change.whole or name.startswith('_'))
         if old is journal:
-            added.append(full)
+            if told:
+                added.append(full)
             journal.set('class', change.kind, name, value)
+            continue
+        if any(one.name == name for one in change.undecorated) and renew(plan, old, value, name, journal):
+            changed.append(full)
             continue
         kept = patch.transplant_value(old, value, module.dict, journal)
         if not kept and journal.set('class', change.kind, name, value):
             host.part('trampolines').succeed_member(plan, old, value, journal)
             kept = True
-        if kept and (name in change.names or not name.startswith('_')):
+        if kept and told:
             changed.append(full)
+    notes = host.class_dict(change.kind).get('__annotations__')
+    for name in change.unannotated if type(notes) is dict and '__annotations__' not in change.staged else ():
+        journal.set('item', notes, name, journals.ABSENT)
     for name in change.removed:
         if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
     return changed, added
+
+
+def renew(plan, old, value, name, journal):
+    """Give the function NAME in what decorators made what VALUE, or the one in it, has; whether that could be done."""
+    decorators = host.part('decorators')
+    inner, new = (decorators.definition(one, name, plan.module.dict) for one in (old, value))
+    done = inner is not None and new is not None and patch.transplant(inner, new, journal)
+    if done:
+        plan.renewed.append(inner)
+    return done
 
 
 def refresh_abstract(kind, journal):

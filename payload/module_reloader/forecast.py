@@ -4,6 +4,7 @@ begins; that one corrects what came out otherwise.
 """
 from . import host, trees
 
+FIELDS = '__dataclass_fields__'
 DEFINITIONS = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef')
 
 
@@ -11,11 +12,11 @@ def foresee(plan):
     """Say what the statements, classes, removals and patches of PLAN will do."""
     there, data = plan.module.dict, plan.examined.data
     for statement in plan.statements:
-        names = [name for name in trees.bound(statement) if name != '*']
+        names = [name for name in trees.stored(statement) if name != '*']
         sort(plan, names, there, '')
         show(plan.executed, statement, there, data)
     for change in plan.classes:
-        members = host.class_dict(change.kind)
+        members = known(host.class_dict(change.kind))
         sort(plan, members_of(change), members, change.name + '.')
         plan.gone.extend(change.name + '.' + name for name in change.removed if name in members)
         for statement in change.statements:
@@ -37,8 +38,14 @@ def replaced(plan):
 
 
 def members_of(change):
-    """The names that the statements of a class bind in it."""
-    return [trees.mangled(name, change.path[-1].name) for name in change.names]
+    """The names that the statements of a class bind in it, or make fields of it."""
+    bind = trees.bound if FIELDS in host.class_dict(change.kind) else trees.stored
+    return [trees.mangled(name, change.path[-1].name) for one in change.statements for name in bind(one)]
+
+
+def known(members):
+    """MEMBERS of a class, and its fields, which need not be attributes."""
+    return dict(members.get(FIELDS) or {}, **members)
 
 
 def sort(plan, names, there, prefix):
@@ -65,6 +72,8 @@ def lines_run(plans):
     found = set()
     for plan in plans:
         for statement in plan.statements:
+            if statement in plan.undecorated:
+                continue
             found.update((id(plan.module.dict), one.lineno) for one in trees.inside([statement]))
         for change in plan.classes:
             found.update((id(plan.module.dict), one.lineno) for one in change.statements)

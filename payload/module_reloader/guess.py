@@ -6,14 +6,16 @@ A constant whose live value differs from what the source says is undecided: the 
 program the value.  It is the program's when a function of the module assigns that name, and a container may have been
 filled since.  Other statements leave no trace that could be compared: they are not run, and a warning names them.
 """
-from . import baseline, codes, host, order, shadow, trees, units
+from . import baseline, codes, decorators, fields, host, order, shadow, trees, units
 
 
 class Guess:
     def __init__(self):
         self.changed, self.removed, self.statements, self.undecided, self.warnings = [], [], [], [], []
         self.refused, self.moved = [], False
-        self.members = []                    # (path of the class statements, statements to run, names to remove)
+        self.unsure = []                     # names of definitions whose decorators cannot be compared
+        self.undecorated = []                # of all statements, those whose decorators do not run again
+        self.members = []                    # (path of the class statements, statements to run, names to remove, more)
         self.signatures, self.annotates = None, {}  # of the code that makes annotations, by the name of the function
 
 
@@ -130,10 +132,14 @@ def guess(module, code, tree, signatures, keep=()):
     statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}
     for name, kind in named.items():
         if name in statements:
-            compare_class(result, kind, statements[name], paths, functions, module.dict)
+            nodes = [node for node in root.walk() if node.path == name and codes.is_class_body(node.code)]
+            compare_class(result, kind, statements[name], paths, functions, module.dict, nodes)
         elif '.' not in name and name not in bound:
             result.removed.append(name)
     left_over(result, module, bound, tree, runtime, named)
+    if result.unsure:
+        result.warnings.append('decorators that cannot be compared with what the module ran before, and were not run again: '
+                               'those of ' + ', '.join(result.unsure))
     return result
 
 
@@ -192,17 +198,22 @@ def for_checkers(statement):
     return 'TYPE_CHECKING' in (getattr(test, 'id', None), getattr(test, 'attr', None))
 
 
-def other_header(statement, live, namespace, result):
+def other_header(statement, live, namespace, result, prefix=''):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
+    made = live
     if statement.decorator_list:
-        mine = [one for one in baseline.inner_functions(live) if one.__globals__ is namespace and
-                one.__code__.co_name == statement.name]
-        live = mine[-1] if mine else None    # the innermost one
+        if not decorators.sure(statement, live, namespace):
+            result.unsure.append(prefix + statement.name)
+        live = decorators.part(statement, live, namespace)
     elif host.is_class(live) and host.class_dict(live).get('__module__') == namespace.get('__name__'):
         return True
     if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
         return False
-    return other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace, result)
+    other = other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace, result)
+    if other and decorators.definition(made, statement.name, namespace) and statement.decorator_list and \
+            not getattr(statement, 'type_params', None):
+        result.undecorated.append(statement)
+    return other
 
 
 def is_lambda(live):
@@ -295,7 +306,7 @@ def compare_star(result, statement, namespace, runtime):
         result.statements.append(statement)
 
 
-def compare_class(result, kind, path, paths, functions, scope):
+def compare_class(result, kind, path, paths, functions, scope, nodes):
     """The members of a class against its statement."""
     name, namespace = '.'.join(one.name for one in path), dict(host.class_dict(kind))
     statements, found, statement = [], set(), path[-1]
@@ -309,12 +320,17 @@ def compare_class(result, kind, path, paths, functions, scope):
     members = namespace.get('_member_map_', {}) if type(kind).__module__ == 'enum' else {}
     namespace.update((member, value._value_) for member, value in members.items())
     fixed = list(members) + ['__slots__']    # the program cannot have given these other values
+    if statement.decorator_list and not fields.sure(statement, scope):
+        result.unsure.append(name)
+    given = fields.defaults(kind)
+    namespace.update(given)
+    fixed.extend(given)
     if issubclass(kind, tuple) and type(namespace.get('_field_defaults')) is dict:
         fixed.extend(namespace['_fields'] + ('_fields',))
-        namespace.update(namespace['_field_defaults'])
+    come, lost, built = fields.differ(kind, statement, nodes[0] if len(nodes) == 1 else None, scope, result.signatures)
     for statement in trees.inside(path[-1].body):
         names = trees.bound(statement)
-        found.update(names)
+        found.update(trees.stored(statement))
         if trees.kind(statement) in ('Assign', 'AnnAssign'):
             probe = Guess()
             if compare_constant(probe, statement, namespace, ()) or any(one['name'] in fixed for one in probe.undecided) or \
@@ -327,9 +343,17 @@ def compare_class(result, kind, path, paths, functions, scope):
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = trees.mangled(statement.name, path[-1].name)
             if one not in namespace or other_kind(statement, namespace[one]) or \
-                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result):
+                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result, name + '.'):
                 statements.append(statement)
+        if trees.kind(statement) == 'AnnAssign' and statement not in statements and {
+                trees.mangled(one, path[-1].name) for one in names} & set(come):
+            statements.append(statement)
+    order = [name for one in path[-1].body for name in trees.stored(one) if name in members]
+    built = built or order != [name for name in members if name in order]
+    built = fields.look_at_all(kind, path[-1]) and bool(built or come or lost)
     gone = [member for member in members if member not in found]
+    gone += [name for name in given if name not in found and name in host.class_dict(kind) and
+             same_value(host.class_dict(kind)[name], given[name])]
     for member, value in namespace.items():
         owner = {codes.path_of(one) for one in baseline.inner_functions(value)}
         if owner == {name + '.' + member} and member not in found and name + '.' + member not in paths and \
@@ -340,8 +364,8 @@ def compare_class(result, kind, path, paths, functions, scope):
         result.warnings.extend('%s.%s is not bound by the source: it is left alone' % (name, member)
                                for member, value in sorted(namespace.items()) if member not in bound and
                                not member.startswith('__') and type(value) is not type(host.FunctionType.__globals__))
-    if statements or gone:
-        result.members.append((path, shadow.with_later(path[-1].body, statements), gone))
+    if statements or gone or built or lost:
+        result.members.append((path, shadow.with_later(path[-1].body, statements), gone, (built, lost)))
 
 
 def other_kind(statement, live):

@@ -163,6 +163,19 @@ def inner(value):
     return {'self': value} if type(value) is host.FunctionType else {}
 
 
+def same_cells(one, other):
+    """Whether the variables that two functions close over hold the same objects."""
+    pairs = zip(one.__closure__ or (), other.__closure__ or ())
+    return all(mine is its or cell_content(mine) is cell_content(its) for mine, its in pairs)
+
+
+def cell_content(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:                       # it is empty
+        return cell
+
+
 def pairs_of(old, new, namespace):
     """The functions in OLD and NEW, which may stand in a module or class, if OLD can become NEW; else None."""
     if type(old) is not type(new):
@@ -173,7 +186,7 @@ def pairs_of(old, new, namespace):
     pairs = [(olds[role], news[role]) for role in olds if olds[role]]
     if any(type(one) is not host.FunctionType or one.__globals__ is not namespace or
            one.__code__.co_name != other.__code__.co_name or one.__code__.co_filename != other.__code__.co_filename or
-           not codes.same_variables(one.__code__, other.__code__)
+           not codes.same_variables(one.__code__, other.__code__) or not same_cells(one, other)
            for one, other in pairs if one is not other and type(other) is host.FunctionType) or \
             any(type(other) is not host.FunctionType for _, other in pairs):
         return None

@@ -22,6 +22,8 @@ class Plan:
         self.refused, self.undecided, self.warnings = [], [], []
         self.target = None
         self.new_names, self.decorated = set(), ()
+        self.undecorated = []                # the statements whose decorators do not run again: see decorators.py
+        self.renewed = []                    # the functions in what decorators made that got a new header
         self.followed = set()                # names that lead elsewhere, and so does what led there before
         # what is found while it is done
         self.patches, self.stuck, self.functions, self.suspended, self.forwards = [], [], [], [], None
@@ -107,6 +109,9 @@ def compare(plan, old_root, new_root, signatures):
             plan.statements.append(statement)
     if late:
         plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
+    if any(getattr(one, 'decorator_list', ()) for one in plan.statements):
+        plan.undecorated = host.part('decorators').stay(plan, plan.statements, examined.tree.body, gone, plan.module.dict,
+                                                        signatures)
     stored = {name for unit in new for name in unit.names() + unit.names('STORE_GLOBAL')}
     stored.update(host.part('guess').assigned_by_functions(new_root))
     plan.new_names = stored
@@ -118,7 +123,7 @@ def compare(plan, old_root, new_root, signatures):
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
-    plan.classes, refused = classes.changes(plan.module, old_root, new_root, examined.tree, signatures)
+    plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
 
@@ -151,8 +156,8 @@ def skeleton(code, signatures):
     for one in code.co_consts:
         if not codes.is_code(one):
             consts.append(codes.constant_key(one))
-        elif codes.is_inline(one):
-            consts.append(signatures.of(one))
+        elif codes.is_inline(one) or one.co_name == '__annotate__' and codes.is_class_body(code):
+            consts.append(signatures.of(one))  # from 3.14 on, fields are told by what makes the annotations
         else:
             below = skeleton(one, signatures) if codes.is_class_body(one) else None
             consts.append(('code', one.co_name, one.co_freevars, below))
@@ -190,19 +195,21 @@ def from_guess(plan):
     found = plan.examined.guess
     if found is None:
         found = host.part('guess').guess(plan.module, plan.examined.code, plan.examined.tree, codes.Signatures(), plan.names('keep'))
-    plan.statements = list(found.statements)
+    plan.statements, plan.undecorated = list(found.statements), list(found.undecorated)
     plan.removed, plan.warnings = list(found.removed), list(found.warnings)
     reinit = plan.names('reinit') | plan.names('keep')
     full, classes = plan.options.get('full'), host.part('classes')
     plan.undecided = [one for one in found.undecided if one['name'] not in reinit and not full]
     for one in found.undecided:              # of a class, and --reinit or --full says to take the source
         if 'owner' in one and (full or one['name'] in plan.names('reinit')):
-            found.members.append((one['owner'], [one['statement']], []))
+            found.members.append((one['owner'], [one['statement']], [], (False, ())))
     plan.refused.extend(found.refused)
     named = dict(baseline.classes_of(plan.module))
-    for path, statements, gone in found.members:
+    for path, statements, gone, (built, unannotated) in found.members:
         name = '.'.join(one.name for one in path)
         change = classes.Change(name, named[name], path, statements, gone)
+        change.header, change.unannotated = built, unannotated
+        change.undecorated = [one for one in found.undecorated if one in statements]
         reason = classes.refusal(change)
         if reason:
             plan.refuse(name, reason)
@@ -227,6 +234,8 @@ def choose(plan, keep, reinit):
     """Sort out what must not run, and what stands for a refusal."""
     if plan.classes:
         host.part('classes').headers_below(plan)
+        if any(change.whole for change in plan.classes):
+            host.part('fields').heirs(plan)
     if not plan.statements:
         return
     trees = host.part('trees')
@@ -234,6 +243,8 @@ def choose(plan, keep, reinit):
     guarded = False
     for statement in sorted(plan.statements, key=lambda one: order[id(one)]):
         names = set(trees.bound(statement))
+        if statement in plan.undecorated and (names & reinit or plan.options.get('full')):
+            plan.undecorated.remove(statement)
         if trees.is_main_guard(statement):
             guarded = True
         elif names & keep:

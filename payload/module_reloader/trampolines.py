@@ -251,8 +251,10 @@ def decorated_again(plan):
 
     body = plan.examined.tree.body
     for statement in body:
-        if is_decorated(statement) and statement not in plan.statements and holds(plan.module.dict.get(statement.name)):
-            plan.statements.append(statement)
+        again = statement not in plan.statements or statement in plan.undecorated
+        if is_decorated(statement) and again and holds(plan.module.dict.get(statement.name)):
+            plan.statements = [one for one in plan.statements if one is not statement] + [statement]
+            plan.undecorated = [one for one in plan.undecorated if one is not statement]
             plan.warnings.append('%s was decorated again: what its old wrapper kept in variables of its own starts anew'
                                  % statement.name)
     paths = {'.'.join(one.name for one in path): path for path in trees.classes(body).values()}

@@ -84,7 +84,7 @@ class Transaction:
         held = []                            # what the caches hold may have finalizers
         for plan in self.plans:
             patch.follow_lines(plan, self.journal)
-            patched = {id(one.function) for one in plan.patches if one.changed}
+            patched = {id(one.function) for one in plan.patches if one.changed} | set(map(id, plan.renewed))
             for wrapper in patch.wrapper_caches(plan.module, patched):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
                 self.journal.forget(wrapper, 'cache')
@@ -170,7 +170,8 @@ class Transaction:
         before = {name: seen[name] for name in names if name in seen}
         body, tree.body = tree.body, [statement]
         try:
-            code = host.compile_quietly(tree, module.filename(), 'exec', plan.examined.code.co_flags & host.FUTURE_FLAGS)
+            code = host.part('classes').compiled(tree, module.filename(), plan.examined.code.co_flags & host.FUTURE_FLAGS,
+                                                 [one for one in plan.undecorated if one is statement])
         finally:
             tree.body = body
         self.context.sources[module.filename()] = plan.examined.data
@@ -194,6 +195,9 @@ class Transaction:
         if name not in before:
             return
         old = before[name]
+        if statement in plan.undecorated and host.part('classes').renew(plan, old, new, name, self.journal):
+            self.journal.set('item', plan.module.dict, name, old)
+            return
         if type(old) is host.FunctionType and type(new) is host.FunctionType and id(new.__code__) in made and \
                 old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
                 patch.transplant(old, new, self.journal):
@@ -230,7 +234,7 @@ class Transaction:
         if change.path:
             plan.changed.extend(changed)
             plan.added.extend(added)
-            there = dict(host.class_dict(change.kind), **change.staged)
+            there = forecast.known(dict(host.class_dict(change.kind), **change.staged))
             forecast.corrected(plan, forecast.members_of(change), there, change.name + '.')
 
     def finish(self, plan):

@@ -97,6 +97,11 @@ def bound(statement):
     return found
 
 
+def stored(statement):
+    """The names that a statement gives values: not those that it only annotates."""
+    return [] if kind(statement) == 'AnnAssign' and statement.value is None else bound(statement)
+
+
 def made_from(statement):
     """The expressions that an assignment or the definition of a function evaluates when it runs."""
     what = kind(statement)

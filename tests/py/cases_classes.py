@@ -125,3 +125,34 @@ SET = 'class K:\n    @property\n    def p(self, d=%d): return d\n    @p.setter\n
 case('property_with_setter_default', SET % 1, SET % 2, 'k = m.K()', 'k.p, setattr(k, "p", 3) or k.v', (2, 3))
 MADE = 'import collections\nN = collections.namedtuple("N", "a")\nK = type("K", (), {})\n'
 case('made_by_call', MADE, MADE + 'D = [N, K]\n', 'N = m.N; K = m.K', 'm.D == [N, K], m.N is N', (True, True))
+MAKE = 'def make(n):\n    def f(self): return n\n    return f\nclass K:\n    f = make(%d)\n    p = property(make(%d))\n'
+case('members_that_closures_are', MAKE % (3, 3), MAKE % (4, 5), 'k = m.K(); h = k.f', 'k.f(), h(), k.p', (4, 4, 5))
+FACTORY = DC.replace('    a: int = 1\n', '    a: %s = dataclasses.field(default_factory=%s)\n')
+case('dataclass_default_factory', FACTORY % ('', 'list', 'list', '', 1), FACTORY % ('', 'dict', 'dict', '', 1), 'k = m.K()',
+     'm.K().a, k.a', ({}, []), (3, 7))
+METHOD = 'def deco(n):\n    def d(f):\n        def w(*a): return n, f(*a)\n        return w\n    return d\n' \
+    'class K:\n    @deco(%d)\n    def f(self, a=%d): return a\n'
+case('decorator_of_a_method_gets_another_argument', METHOD % (1, 1), METHOD % (2, 1), 'k = m.K(); h = k.f', 'k.f(), h()', ((2, 1),) * 2)
+case('default_of_a_decorated_method', METHOD % (1, 1), METHOD % (1, 2), 'k = m.K(); h = k.f', 'k.f(), h()', ((1, 2),) * 2)
+TWO = 'import dataclasses\n@dataclasses.dataclass\nclass K:\n    %s: int\n    %s: int\n'
+case('dataclass_fields_swapped', TWO % ('a', 'b'), TWO % ('b', 'a'), 'k = m.K(1, 2); K = m.K', 'repr(K(1, 2)), repr(k), m.K is K',
+     ('K(b=1, a=2)', 'K(b=2, a=1)', True), (3, 7))
+case('dataclass_field_left', TWO % ('a', 'b'), TWO.replace('    %s: int\n', '', 1) % 'b', 'k = m.K(1, 2)', 'repr(m.K(1)), repr(k)',
+     ('K(b=1)', 'K(b=2)'), (3, 7))
+case('dataclass_field_with_default_left', DC % ('', '    b: int = 2\n', 1), DC % ('', '', 1), 'k = m.K()',
+     'repr(k), hasattr(m.K, "b")', ('K(a=1)', False), (3, 7))
+case('dataclass_default_left', DC % ('', '    b: int = 2\n', 1), DC.replace(' = 1', '') % ('', '    b: int\n', 1), 'K = m.K',
+     'FAILS(K), K(1, 2).b', ('TypeError', 2), (3, 7))
+case('dataclass_type', TWO % ('a', 'b'), (TWO % ('a', 'b')).replace('b: int', 'b: str'), '',
+     '[one.type for one in m.K.__dataclass_fields__.values()]', [int, str], (3, 7))
+case('dataclass_ordered', DC % ('', '', 1), DC % ('(order=True)', '', 1), 'k = m.K(0)', 'k < m.K()', True, (3, 7))
+case('dataclass_no_more', DC % ('', '', 1), (DC % ('', '', 1)).replace('@dataclasses.dataclass', '#'), 'k = m.K()', 'k == m.K(), k.a',
+     (False, 1), (3, 7))
+HEIR = '@dataclasses.dataclass\nclass L(K):\n    c: int = 3\n'
+case('fields_of_a_base', DC % ('', '', 1) + HEIR, DC % ('', '    b: int = 2\n', 1) + HEIR, 'l = m.L()', 'repr(m.L()), repr(l), l.b',
+     ('L(a=1, b=2, c=3)', 'L(a=1, b=2, c=3)', 2), (3, 7))
+TUPLE = 'import typing\nclass N(typing.NamedTuple):\n    %s: int\n    %s: int\n'
+case('typed_tuple_fields_swapped', TUPLE % ('a', 'b'), TUPLE % ('b', 'a'), 'n = m.N(1, 2)', 'm.N(1, 2).b, isinstance(n, m.N)', (1, True))
+case('annotation_of_a_class_left', 'class K:\n    a: int\n    b: int\n', 'class K:\n    b: int\n', '', 'm.K.__annotations__', {'b': int})
+ORDER = 'import enum\nclass E(enum.Enum):\n    %s\n    %s\n'
+case('enum_members_swapped', ORDER % ('A = 1', 'B = 2'), ORDER % ('B = 2', 'A = 1'), 'a = m.E.A', 'list(m.E) == [m.E.B, a]', True)

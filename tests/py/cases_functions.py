@@ -76,3 +76,16 @@ case('def_to_lambda', 'def f(a=5): return a\n', 'f = lambda a=8: a\n', 'h = m.f'
 case('doc_added', F1, 'def f():\n    "new"\n    return 1\n', 'h = m.f', 'h.__doc__', 'new')
 case('doc_removed', 'def f():\n    "old"\n    return "x"\n', 'def f():\n    return "x"\n', 'h = m.f', 'h.__doc__', None)
 case('annotation_removed', 'def f(a: int): return a\n', 'def f(a): return a\n', 'h = m.f; h.__annotations__', 'h.__annotations__', {})
+COUNT = 'def deco(f):\n    n = [0]\n    def w(*a):\n        n[0] += 1\n        return n[0], f(*a)\n    return w\n'
+case('default_under_a_decorator_with_state', COUNT + '@deco\ndef f(a=1): return a\n', COUNT + '@deco\ndef f(a=2): return a\n',
+     'h = m.f; h()', 'm.f is h, h(), m.f()', (True, (2, 2), (3, 2)))
+case('method_s_default_under_a_decorator_with_state', COUNT + 'class K:\n    @deco\n    def f(self, a=1): return a\n',
+     COUNT + 'class K:\n    @deco\n    def f(self, a=2): return a\n', 'k = m.K(); h = k.f; h()', 'h(), k.f()', ((2, 2), (3, 2)))
+CACHED = 'import functools\n@functools.lru_cache(%s)\ndef f(a=%d): return a\n'
+case('default_under_a_cache', CACHED % (None, 1), CACHED % (None, 2), 'h = m.f; h()', 'm.f is h, h(), m.f()', (True, 2, 2))
+case('registered_once', 'R = []\ndef deco(f): R.append(f); return f\n@deco\ndef f(a=1): return a\n',
+     'R = []\ndef deco(f): R.append(f); return f\n@deco\ndef f(a=2): return a\n', 'h = m.f', 'len(m.R), m.R[0]()', (1, 2))
+case('size_of_a_cache', CACHED % (None, 1), CACHED % (5, 1), 'h = m.f; h()', 'm.f.cache_info().maxsize', 5)
+OBJECT = 'class D:\n    def __init__(self, f): self.f, self.n = f, 0\n    def __call__(self): self.n += 1; return self.n, self.f()\n'
+case('default_under_an_object', OBJECT + '@D\ndef f(a=1): return a\n', OBJECT + '@D\ndef f(a=2): return a\n', 'h = m.f; h()',
+     'm.f()', (1, 2))

@@ -48,6 +48,8 @@ FORESEEN = ('changed', 'added', 'removed', 'rebound', 'executed', 'derived', 'ke
 ONLY_RUNNING_TELLS = {
     'base_added': ['kept_old'],              # that CPython does not let the class change
     'fn_to_class': ['kept_old'],
+    'default_under_an_object': ['kept_old'],  # what the decorator makes
+    'size_of_a_cache': ['kept_old'],
     'slots_added': ['changed', 'kept_old'],
     'wrapped_later': ['kept_old'],           # that the name leads to another function in the end
 }
