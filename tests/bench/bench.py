@@ -22,7 +22,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, 'tests', 'live'), os.path.join(TOP, 'tests', 'bench')]
 os.environ.setdefault('MR_RUNS', 'all')
-from harness import DEFAULT, HERE, HERE_NOW, MR_ATTACH, Target, environment, read  # noqa: E402
+from harness import DEFAULT, HERE, HERE_NOW, MR_ATTACH, OPEN_WAITS, Target, environment, read  # noqa: E402
 import curves  # noqa: E402
 
 RUNS = int(os.environ.get('RUNS', '40'))
@@ -227,10 +227,15 @@ def main():
         subprocess.run([sys.executable, '-c', code, MR_ATTACH, str(target.pid), 'reload-stale'], stdout=out, check=True)
         out.seek(0)
         peak = int(out.read())
+    waits = []
+    for way in OPEN_WAITS + ('longsleep',):
+        waits += measure('waits: ' + way, lambda way=way: Watched(way, gap=False), [mr_exec], 5 * RUNS)
     curve, wanted = curves.curves()
+    for what, most in (('median', 10), ('max', 50)):
+        wanted.append(('waiting, worst %s of %d runs' % (what, 5 * RUNS), max(row['wall_ms'][what] for row in waits), most))
     goals = judge(rows, peak, wanted)
     with open(os.path.join(BUILD, 'bench.json'), 'w') as out:
-        json.dump({'kernel': os.uname().release, 'cpus': os.cpu_count(), 'rows': rows, 'curves': curve, 'goals': goals, 'peak_kb': peak}, out,
+        json.dump({'kernel': os.uname().release, 'cpus': os.cpu_count(), 'rows': rows + waits, 'curves': curve, 'goals': goals, 'peak_kb': peak}, out,
                   indent=1)
     print('written to ' + os.path.join(BUILD, 'bench.json'))
 
