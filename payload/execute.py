@@ -152,6 +152,8 @@ def evaluate(codes, namespace, limit, notes):
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:
+        if take(error) is not None:          # a handler of the program did, in the middle of it
+            raise
         return '<repr raised %s>' % type(error).__name__
     if len(text) > limit:
         notes.append('value truncated: %d of %d characters kept' % (limit, len(text)))

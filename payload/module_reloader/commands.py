@@ -2,6 +2,8 @@
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
 from . import codes, forecast, history, host, order, plan as plans, report, running, scope, stale, state, transaction
 
+TRIES = 50      # of eight each: handlers of the program may raise a thousand times a second
+
 
 class Result:
     """What a command found and did: the parts of its answer."""
@@ -23,6 +25,7 @@ class Work:
         self.began = host.time.time()        # no source was read before
         self.former, self.whys = {}, {}      # by name of a module: what was known to run before, why it was stale
         self.steps, self.id = None, state.STATE['last'] + 1
+        self.found, self.entries = False, []     # how far the telling of it has come
 
     def fail(self, error, name, bad=()):
         """The command ends without having changed anything; ERROR says why, at the module NAME, or at those in BAD."""
@@ -103,7 +106,14 @@ class Work:
             return self.dry(work)
         self.others = self.result.modules
         surely = getattr(self.context, 'surely', lambda action: action())
-        return surely(lambda: self.outcome(work))
+        for _ in range(TRIES):
+            result = surely(lambda: self.outcome(work))
+            if result is not None:
+                return result
+        self.result.status, self.result.modules = 1, self.others
+        self.result.error = report.error('engine', 'the work was ended from outside too often to say more than that it was '
+                                         + ('not done' if work.unsettled else 'done'))
+        return self.result
 
     def outcome(self, work):
         """Carry it out, and say what became of it; when something ends this in the middle, it is called again."""
@@ -114,7 +124,7 @@ class Work:
             except transaction.Broken as broken:
                 work.broken = broken
         if work.unsettled and work.broken is None:
-            work.broken = transaction.Broken(KeyboardInterrupt(), work.current, work.journal.roll_back())
+            work.broken = transaction.Broken(work.cause or KeyboardInterrupt(), work.current, work.journal.roll_back())
         if work.broken is not None:
             return self.broken(work.broken)
         return self.done(work)
@@ -197,10 +207,12 @@ class Work:
         return self.fail(found, name)
 
     def done(self, work):
-        """It is true now and stays so: whatever ends this in the middle, it is done again."""
-        entries = []
-        running.find(self.plans, work.heap)
-        for plan in self.plans:
+        """It is true now and stays so: whatever ends this in the middle, it goes on at the step that was ended."""
+        entries = self.entries
+        if not self.found:
+            running.find(self.plans, work.heap)
+            self.found = True
+        for plan in self.plans[len(entries):]:
             self.derive(plan, work.imports)
             entry = report.planned(plan, 'reloaded', self.whys.setdefault(plan.module.name, self.why(plan.examined)))
             self.remember(plan, True)

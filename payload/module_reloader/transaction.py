@@ -28,6 +28,7 @@ class Transaction:
         self.modules, self.imports = modules, None
         self.current = plans[0] if plans else None
         self.begun, self.broken = False, None
+        self.cause = None                    # what ended it
         self.unsettled = [True]              # empty from the moment on at which all is true, and stays so
         self.opened, self.early = False, {}  # whether new code is seen; the statements that ran before their turn
 
@@ -74,6 +75,7 @@ class Transaction:
             self.journal.call(self.unsettled.clear)
             self.journal.commit()
         except BaseException as error:
+            self.cause = error               # known, even if something ends this too
             if not self.unsettled:
                 raise
             surely = getattr(self.context, 'surely', lambda action: action())

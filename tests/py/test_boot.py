@@ -218,21 +218,29 @@ class Interrupts(unittest.TestCase):
             signal.signal(signal.SIGUSR1, before)
         self.assertEqual(got, ['from the handler'])
 
-    def test_answer_names_it(self):
+    def raised_once(self, code):
+        """The answer of CODE, whose signal's handler raises the first time; and how often it was called."""
         count = []
-        before = signal.signal(signal.SIGUSR1, lambda number, frame: count.append(number))
+
+        def first(number, frame):
+            count.append(number)
+            if len(count) == 1:
+                raise LookupError('first time')
+        before = signal.signal(signal.SIGUSR1, first)
         try:
-            def first(number, frame):
-                if not count:
-                    count.append(number)
-                    raise LookupError('first time')
-                count.append(number)
-            signal.signal(signal.SIGUSR1, first)
-            answer = run('import os, signal\nos.kill(os.getpid(), signal.SIGUSR1)\nfor i in range(10**7): pass')
+            return run('import os, signal\n' + code), len(count)
         finally:
             signal.signal(signal.SIGUSR1, before)
-        self.assertEqual(answer['error']['code'], 'interrupted-by-program')
-        self.assertEqual(len(count), 2)
+
+    def test_in_a_repr(self):
+        answer, count = self.raised_once('class R:\n    def __repr__(self):\n        os.kill(os.getpid(), signal.SIGUSR1)\n'
+                                         '        for i in range(10**6): pass\n        return "R"\nR()')
+        self.assertEqual((answer['value'], answer['error'] and answer['error']['code'], count),
+                         (None, 'interrupted-by-program', 2))
+
+    def test_answer_names_it(self):
+        answer, count = self.raised_once('os.kill(os.getpid(), signal.SIGUSR1)\nfor i in range(10**7): pass')
+        self.assertEqual((answer['error']['code'], count), ('interrupted-by-program', 2))
 
     def test_keyboard_interrupt_that_the_code_raises(self):
         self.assertEqual(run('raise KeyboardInterrupt')['error']['code'], 'exception')

@@ -88,6 +88,28 @@ class Guest(Program):
         self.assertEqual(answer['error']['code'], 'interrupted-by-program')
         self.assertEqual((m.X, m.f(), len(count)), (1, 1, 2))
 
+    def test_a_second_one_raises_while_it_is_put_back(self):
+        """What ended the work is told, not what ended the telling of it."""
+        self.write(m='VERSION = 1\n')
+        self.load('m')
+        self.write(m='VERSION = 1 // 0\n')
+        raised, before = [], sys.gettrace()
+
+        def tracer(frame, event, arg):
+            code = frame.f_code
+            if not raised and code.co_name == '__init__' and code.co_filename.endswith('/transaction.py') and \
+                    'lost' in code.co_varnames:
+                raised.append(code.co_filename)
+                raise SystemExit('a handler of the program')
+        sys.settrace(tracer)
+        try:
+            answer = self.attempt()
+        finally:
+            sys.settrace(before)
+        self.assertEqual(len(raised), 1)
+        self.assertIn('ZeroDivisionError', answer['error']['message'])
+        self.assertEqual(sys.modules['m'].VERSION, 1)
+
     def test_on_stack_refuse(self):
         self.write(m='def f(go):\n    go()\n    return 1\n')
         m = self.load('m')

@@ -39,6 +39,8 @@ TAKE = 'import sys; sys.modules["__main__"].ledger[%d:%d]'
 HELD = 'import sys; sys.modules["work"].first()'
 GDB = ['gdb', '-batch', '-nx', '-iex', 'set debug-file-directory /nonexistent']
 
+RAISE = ('alarmraise', 'alarmexit')          # kinds whose handlers raise, in our code too
+
 Plan = collections.namedtuple('Plan', 'runs seconds kills late gdb')
 
 
@@ -111,10 +113,11 @@ class Ledger:
     def __init__(self):
         self.must, self.found, self.length = {}, collections.Counter(), 0
 
-    def note(self, run):
+    def note(self, run, ended):
+        """ENDED: handlers of the program may have ended its work, although nobody is left to say so."""
         nothing = run.status == 6 or (run.err and b'nothing ran' in run.err)
         self.must[run.number] = (2,) if run.status == 0 else (0,) if nothing else (0, 2)
-        if run.by_program():
+        if run.by_program() or run.ending and ended:
             self.must[run.number] = (0, 1, 2)
 
     def take(self, numbers):
@@ -162,7 +165,7 @@ class Storm:
         if run.wrong() and not self.plan.gdb:
             self.fail('%s: %s' % (run.wrong(), run))
         if kind in ('exec', 'twice'):
-            self.ledger.note(run)
+            self.ledger.note(run, self.program.way in RAISE)
         if kind in ('reload', 'stale') and run.status == 0:
             self.settled = self.program.version
         if not run.ending:
