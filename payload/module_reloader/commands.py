@@ -174,9 +174,9 @@ class Work:
             if plan.replaced or news:
                 rebind = host.part('rebind')
                 imports = imports or rebind.Imports(work.modules(), self.context)
-                nothing = rebind.Nothing(plan.module.dict, news, plan.gone)
+                nothing = rebind.Nothing(plan, news)
                 rebind.follow(plan.module, nothing.changes(plan.replaced), rebind.exported(plan.module.dict), imports,
-                              nothing, plan.rebound.append)
+                              nothing, plan)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
             if self.options.get('verbose') and plan.module.kind == 'source':

@@ -57,5 +57,5 @@ def call(work, plan, function, argument):
         changed = work.differences(names, one.module.dict)
         if changed:
             work.imports = work.imports or rebind.Imports(work.modules(), work.context)
-            rebind.follow(one.module, changed, rebind.exported(names), work.imports, work.journal, one.rebound.append)
+            rebind.follow(one.module, changed, rebind.exported(names), work.imports, work.journal, one)
     work.journal.commit()

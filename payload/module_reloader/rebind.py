@@ -68,17 +68,26 @@ class Imports:
                     names.setdefault(one.name, []).append(one.asname or one.name)
         return names, star
 
-    def binds(self, module, name):
-        """Whether the source of a module that star-imports binds NAME by other statements too."""
-        tree = self.known[module.name][1]
-        return any(name in trees.bound(one) for one in tree.body)
+    def binds(self, module, name, source):
+        """Where a module that star-imports from SOURCE binds NAME itself: 'below' that import, else 'above' it, or None."""
+        package, places, star = module.dict.get('__package__'), [], -1
+        for index, statement in enumerate(self.known[module.name][1].body):
+            if any(order.origin(one, package if isinstance(package, str) else '') == source for one in trees.starred([statement])):
+                star = index
+            elif name in trees.bound(statement):
+                places.append(index)
+        return 'below' if any(index > star for index in places) else 'above' if places else None
 
 
 class Nothing:
     """The journal of a dry run: nothing is changed; of one module it tells which names will come and go."""
 
-    def __init__(self, namespace, come, gone):
-        self.namespace, self.come, self.gone = namespace, come, gone
+    def __init__(self, plan, come):
+        self.namespace, self.come, self.gone = plan.module.dict, come, plan.gone
+        self.literal = {}
+        for one in plan.statements:
+            if trees.kind(one) == 'Assign' and trees.bound(one) == ['__all__'] and trees.is_literal(one.value):
+                self.literal['__all__'] = trees.literal(one.value)
 
     def changes(self, replaced):
         """What follow() is to hear of: the new values are not known."""
@@ -96,7 +105,7 @@ class Nothing:
         if namespace is not self.namespace:
             return namespace
         stays = {name: value for name, value in namespace.items() if name not in self.gone}
-        return dict(stays, **dict.fromkeys(self.come))
+        return dict(stays, **dict(dict.fromkeys(self.come), **self.literal))
 
 
 def exported(namespace):
@@ -116,10 +125,10 @@ def to_stars(changes, names, before, after):
             yield name, (old, new)
 
 
-def follow(module, changed, exports, imports, journal, report):
+def follow(module, changed, exports, imports, journal, plan):
     """Rebind in other modules: CHANGED is {name: (old value, new value)} in MODULE, ABSENT for none.
 
-    report(name) hears of each name that was rebound; EXPORTS is what a star import took before.
+    PLAN is told what was rebound, and what could not be; EXPORTS is what a star import took before.
     """
     todo = [(name, module.dict, changed, exports) for name in module.names]
     rounds = 0
@@ -133,21 +142,27 @@ def follow(module, changed, exports, imports, journal, report):
             if not changes:
                 continue
             names, star = imports.of(other, name)
-            wanted = {}
+            wanted, hidden = {}, set()       # names that a star import takes now, and hides a definition above it
             for theirs, (old, new) in changes.items():
                 for ours in names.get(theirs, ()):
                     if new is not journals.ABSENT:   # a name that left: its holder keeps what it has
                         wanted[ours] = (old, new)
             for theirs, (old, new) in to_stars(changes, journal.seen(namespace), before, after) if star else ():
-                if new is not journals.ABSENT or not imports.binds(other, theirs):
+                own = imports.binds(other, theirs, name)
+                if own == 'above' and new is journals.ABSENT:
+                    if journal.get('item', other.dict, theirs) is old:
+                        plan.kept_old.append({'name': '%s.%s' % (other.name, theirs), 'reason': 'it came from %s, which has it '
+                                              'no more; its own definition, above the star import, does not run again' % name})
+                elif own != 'below':
                     wanted.setdefault(theirs, (old, new))
+                    hidden |= {theirs} if own and old is journals.ABSENT else set()
             moved = {}
             for ours, (old, new) in wanted.items():
                 now = journal.get('item', other.dict, ours)
-                if now is old and now is not new and (old is not journals.ABSENT or star):
+                if (now is old or ours in hidden) and now is not new and (old is not journals.ABSENT or star):
                     journal.set('item', other.dict, ours, new)
-                    moved[ours] = (old, new)
-                    report('%s.%s' % (other.name, ours))
+                    moved[ours] = (now, new)
+                    plan.rebound.append('%s.%s' % (other.name, ours))
             if moved:
                 names = exported(journal.seen(other.dict)) | set(moved)
                 todo.extend((one, other.dict, moved, names) for one in other.names)

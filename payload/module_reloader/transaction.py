@@ -135,7 +135,7 @@ class Transaction:
             if self.imports is None:
                 self.imports = rebind.Imports(self.modules(), self.context)
             exports = rebind.exported(before)
-            rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan.rebound.append)
+            rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan)
         plan.replaced = sorted(set(changed) - plan.followed, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 

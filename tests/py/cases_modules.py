@@ -58,3 +58,9 @@ case('star_loses_what_is_bound_here_too', {'a': 'import json\n', 'm': 'from a im
      'hasattr(m, "json"), m.Y', (True, 1))
 case('star_added_above', {'a': F2, 'm': 'def f(a=0): return a\n'}, {'m': 'from a import *\ndef f(a=0): return a\n'}, 'h = m.f',
      'm.f(), m.f is h', (0, True))
+OWN, STAR = 'def f(): return "own"\nX = 1\n', 'from n import *\n'
+USER = 'from m import f\n'
+case('star_import_below_own', {'n': 'A = 1\n', 'm': OWN + STAR, 'z': USER}, {'n': 'A = 1\nX = 2\ndef f(): return "n"\n'}, '',
+     'm.f(), m.X, z.f()', ('n', 2, 'n'))
+case('star_import_above_own', {'n': 'A = 1\n', 'm': STAR + OWN, 'z': USER}, {'n': 'A = 1\nX = 2\ndef f(): return "n"\n'}, '',
+     'm.f(), m.X, z.f()', ('own', 1, 'own'))

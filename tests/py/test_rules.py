@@ -355,12 +355,22 @@ class Options(Program):
         self.assertEqual(m.f(), 1)
 
     def test_all_changed(self):
-        """Star imports follow __all__, which a dry run does not evaluate."""
+        """Star imports follow __all__; a dry run knows it where it is a literal."""
         self.write(m='X = 1\nY = 2\n__all__ = ["X"]\n', n='from m import *\n')
         m, n = self.load('m', 'n')
         self.write(m='X = 1\nY = 2\n__all__ = ["Y"]\n')
+        self.assertEqual(self.entry(self.reload(dry_run=True))['rebound'], ['n.X', 'n.Y'])
+        self.assertEqual((n.X, hasattr(n, 'Y')), (1, False))
         self.assertEqual(self.entry(self.reload())['rebound'], ['n.X', 'n.Y'])
         self.assertEqual((hasattr(n, 'X'), n.Y), (False, 2))
+
+    def test_a_star_import_gives_no_more_what_it_hid(self):
+        self.write(n='A = 1\nX = 2\n', m='X = 1\nfrom n import *\n')
+        command('track')
+        m, _ = self.load('m', 'n')
+        self.write(n='A = 1\n')
+        entry = self.entry(self.reload(), 'n')
+        self.assertEqual((m.X, [one['name'] for one in entry['kept_old']]), (2, ['m.X']))
 
     def test_undo_and_history(self):
         self.write(m='X = 1\n' + F1, n='from m import X\n')
