@@ -148,6 +148,11 @@ bench:
 	@$(MAKE) --no-print-directory -s B=$(B)/bench PYTHONS="python3 $$(python3 tests/pythons/pythons.py wrap $(B)/pythons sid3.14)" all
 	@B=$(B) python3 tests/bench/bench.py
 
+bench-tail:
+	@$(DEPS) build
+	@$(MAKE) --no-print-directory -s all
+	@B=$(B) python3 tests/bench/tail.py
+
 demo:
 	@$(DEPS) build
 	@echo 'Building $(B)/mr-attach'
@@ -260,6 +265,7 @@ help:
 	@echo 'make fuzz-c        libFuzzer on every parser of foreign bytes, SECONDS=60 each; ONLY="proc image"'
 	@echo 'make fuzz          random edits, and whether a reload does what a fresh import does; SEED=n, SECONDS=60'
 	@echo 'make bench         how fast, beside gdb and sys.remote_exec'
+	@echo 'make bench-tail    the longest stops, with 512 threads and 300 libraries, on each CPython'
 	@echo 'make lint          warnings (gcc, clang), clang-tidy, cppcheck, the rules of the layers'
 	@echo 'make format        clang-format; format-check only looks'
 	@echo 'make install       below PREFIX=$(PREFIX); DESTDIR, BINDIR and MANDIR are honoured; uninstall takes it away'
@@ -269,7 +275,7 @@ help:
 	@echo 'PYTHONS="python3 …" those whose processes get compiled code; all others compile the source that they get'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: FORCE all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench demo pythons-extra tests
+.PHONY: FORCE all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench bench-tail demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:

@@ -201,10 +201,14 @@ def find(rows, where, tool):
     return next(r for r in rows if (r['target'], r['tool']) == (where, tool))
 
 
-def main():
+def build_gap():
     os.makedirs(os.path.join(BUILD, 'bench'), exist_ok=True)
     subprocess.run(['gcc', '-O2', '-fPIC', '-shared', '-pthread', '-o', os.path.join(BUILD, 'bench', 'gap.so'),
                     os.path.join(os.path.dirname(os.path.abspath(__file__)), 'gap.c')], check=True)
+
+
+def main():
+    build_gap()
     peers = [gdb] if shutil.which('gdb') else []
     print('%s, %d CPUs, load %.1f; targets: %s' % (os.uname().release, os.cpu_count(), os.getloadavg()[0], DEFAULT.name))
     print(HEADER)
