@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The difference between the source that a module runs and the new one, as text, for a dry run that is asked for it."""
-from . import state, units
+"""The difference between the source that a module runs and the new one, as text, for a dry run that is asked for it.
+
+Where nobody kept the old source, there is only its code: what differs is said of each function, one line each.
+"""
+from . import codes, state, units
 
 AROUND = 3                                   # unchanged lines shown on either side of changed ones
 
 
 def unified(plan):
-    """The edit of PLAN's module as a unified diff; None if nobody kept the old source."""
+    """The edit of PLAN's module as a unified diff, or what is known of it."""
     record = state.tracked(plan.module)
     if record is None or plan.examined.baseline != 'tracked':
-        return None
+        return by_code(plan)
     old, new = (data.decode('utf-8', 'replace').splitlines() for data in (record['source'], plan.examined.data))
     low = high = 0
     while low < min(len(old), len(new)) and old[low] == new[low]:
@@ -42,3 +45,54 @@ def hunks(lines):
         for one in part:
             yield one[0] + one[1] + '\n'
         changed = [one for one in changed if one > last]
+
+
+def by_code(plan):
+    """What differs in each function that gets new code; None if there is none."""
+    found = {}
+    for one in plan.patches + plan.stuck:
+        if one.changed and one.code is not None and one.old.co_filename != codes.FORWARD:
+            found[one.path] = (one.code.co_firstlineno, '%s (line %d): %s\n' % (
+                one.path, one.code.co_firstlineno, '; '.join(aspects(one.old, one.code))))
+    if not found:
+        return None
+    return ''.join(['%s: the loaded source is not known, only its code; what differs:\n' % plan.module.path] +
+                   [text for _, text in sorted(found.values())])
+
+
+def aspects(old, new):
+    """How two code objects of a function differ, in words."""
+    if arguments(old) != arguments(new):
+        yield 'signature (%s), was (%s)' % (arguments(new), arguments(old))
+    if codes.docstring(old) != codes.docstring(new):
+        yield 'docstring'
+    for what, of in (('constants', constants), ('names', lambda code: dict.fromkeys(code.co_names + code.co_freevars))):
+        before, after = of(old), of(new)
+        told = ['-' + one for one in before if one not in after] + ['+' + one for one in after if one not in before]
+        if told:
+            yield what + ' ' + ' '.join(told)
+    if old.co_code != new.co_code or [one.co_name for one in codes.children(old)] != [one.co_name for one in codes.children(new)]:
+        yield 'body'
+    elif list(map(constants, codes.children(old))) != list(map(constants, codes.children(new))):
+        yield 'a function inside'
+
+
+def arguments(code):
+    """The parameters of a function; their defaults are not in its code."""
+    total = code.co_argcount + code.co_kwonlyargcount
+    names, rest = list(code.co_varnames[:total]), list(code.co_varnames[total:])
+    positional = getattr(code, 'co_posonlyargcount', 0)
+    star = ['*' + rest.pop(0)] if code.co_flags & codes.VARARGS else ['*'] if code.co_kwonlyargcount else []
+    return ', '.join(names[:positional] + ['/'] * bool(positional) + names[positional:code.co_argcount] + star +
+                     names[code.co_argcount:] + (['**' + rest[0]] if code.co_flags & codes.VARKEYWORDS else []))
+
+
+def constants(code):
+    """The constants of a function, as the source may have them."""
+    own = [one for one in code.co_consts if not codes.is_code(one) and one is not None]
+    return dict.fromkeys(shown(one) for one in own if one != codes.docstring(code))
+
+
+def shown(value):
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + '...'

@@ -32,7 +32,7 @@ def foresee(plan):
 
 def replaced(plan):
     """The names of the module that will have another value, or none."""
-    names = [name for statement in plan.statements for name in trees.bound(statement)
+    names = [name for statement in trees.inside(plan.statements) for name in trees.own(statement)
              if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
     return [name for name in names + plan.removed if name in plan.module.dict]
 

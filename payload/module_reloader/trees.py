@@ -97,6 +97,12 @@ def bound(statement):
     return found
 
 
+def own(statement):
+    """Those of bound() that no statement inside of STATEMENT binds."""
+    names = bound(statement)
+    return names[:len(names) - sum(len(bound(one)) for body in bodies(statement) for one in body)]
+
+
 def stored(statement):
     """The names that a statement gives values: not those that it only annotates."""
     return [] if kind(statement) == 'AnnAssign' and statement.value is None else bound(statement)

@@ -423,9 +423,15 @@ class Diff(Program):
         command('untrack')
 
     def test_without_the_old_source(self):
-        self.write(m=F1)
+        self.write(m='X = 1\ndef f(a): return 1\nclass K:\n    def m(self, *, b): return len(b)\n')
         self.load('m')
-        self.write(m=F2)
+        self.write(m='X = 1\ndef f(a): return 2\nclass K:\n    def m(self, *c, b): return max(b) + 1\n')
+        lines = self.entry(self.reload(dry_run=True, verbose=1))['diff'].split('\n')
+        self.assertIn('source is not known', lines[0])
+        self.assertTrue(lines[1].startswith('f (line 2): constants -1 +2'), lines)
+        self.assertTrue(lines[2].startswith('K.m (line 4): signature (self, *c, b), was (self, *, b)'), lines)
+        self.assertIn('names -len +max', lines[2])
+        self.write(m='X = 2\ndef f(a): return 1\nclass K:\n    def m(self, *, b): return len(b)\n')
         self.assertIsNone(self.entry(self.reload(dry_run=True, verbose=1))['diff'])
 
 
