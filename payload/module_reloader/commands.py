@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
-from . import codes, forecast, history, host, order, plan as plans, report, running, scope, stale, state, transaction
+from . import codes, forecast, history, host, living, order, plan as plans, report, running, scope, stale, state, transaction
 
 TRIES = 50      # of eight each: handlers of the program may raise a thousand times a second
 
@@ -25,6 +25,7 @@ class Work:
         self.began = host.time.time()        # no source was read before
         self.former, self.whys = {}, {}      # by name of a module: what was known to run before, why it was stale
         self.steps, self.id = None, state.STATE['last'] + 1
+        living.WALKS.clear()
         self.found, self.entries = False, []     # how far the telling of it has come
 
     def fail(self, error, name, bad=()):
@@ -182,7 +183,7 @@ class Work:
             if self.options.get('verbose') and plan.module.kind == 'source':
                 entry['diff'] = host.part('differ').unified(plan)
             self.result.modules.append(entry)
-        self.result.heap = work.heap.report or None
+        self.result.heap = work.heap.told()
         return self.result
 
     def derive(self, plan, imports):
@@ -223,7 +224,7 @@ class Work:
             self.steps = work.journal.steps + self.follow_lines()
         if self.plans:
             history.record(self, self.steps, self.former)
-        self.result.heap, self.result.modules = work.heap.report or None, self.others + entries
+        self.result.heap, self.result.modules = work.heap.told(), self.others + entries
         self.context.result = dict(self.result.answer(), engine=host.VERSION)
         return self.result
 

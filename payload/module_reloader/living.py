@@ -17,6 +17,9 @@ from . import baseline, codes, host, scope, state
 SUSPENDED = ('generator', 'coroutine', 'async_generator')
 
 
+WALKS = []                                   # seconds of the walks for instances in this command: see population.py
+
+
 class Holder:
     """Its attribute is the only thing that refers to its value."""
 
@@ -39,9 +42,18 @@ class Heap:
     def look(self, *values):
         """What refers to one of VALUES; all objects, if there are none."""
         found, frozen, seconds = self.context.timed(host.referrers, *values)
+        self.count(seconds, frozen)
+        return found
+
+    def count(self, seconds, frozen):
         self.report.update(walks=self.report.get('walks', 0) + 1, frozen=frozen, objects=sys.getallocatedblocks() or None,
                            ms=round(self.report.get('ms', 0) + seconds * 1e3, 2))
-        return found
+
+    def told(self):
+        """What the report says of all walks, those for instances included."""
+        while WALKS:
+            self.count(*WALKS.pop())
+        return self.report or None
 
     def walk(self, values):
         """Find the functions and generators that refer to one of VALUES."""

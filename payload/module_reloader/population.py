@@ -5,7 +5,7 @@ The instances of a class are found in one walk over the heap.  CPython moves the
 their instances in the same way.  An instance that the collector does not track cannot be found: up to 3.7 those of
 classes with empty __slots__.  Whether CPython allows a change is tried, and taken back in the same call of C code.
 """
-from . import host, journal
+from . import host, journal, living
 
 CLASS = object.__dict__['__class__']
 TRACKED = 1 << 14                            # the type flag for instances that the collector knows
@@ -13,13 +13,14 @@ TRACKED = 1 << 14                            # the type flag for instances that 
 
 def instances(kind):
     """The instances of the class KIND itself; frozen ones are thawed for the walk."""
-    gc = host.gc
+    gc, start = host.gc, host.time.perf_counter()
     frozen = gc.get_freeze_count() if hasattr(gc, 'get_freeze_count') else 0
     if frozen:
         gc.unfreeze()
     found = [one for one in gc.get_objects() if type(one) is kind]
     if frozen:
         gc.freeze()
+    living.WALKS.append((host.time.perf_counter() - start, frozen))
     return found
 
 

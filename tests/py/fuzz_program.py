@@ -137,7 +137,7 @@ class Program:
         name = {'class': 'K%d', 'enum': 'E%d', 'data': 'K%d', 'tuple': 'N%d', 'const': 'X%d'}.get(kind, 'f%d')
         name = name % random.randint(0, 5)
         taken = {one.name for one in self.modules[module]}
-        name += module[1]
+        name += module[1] if random.random() < 0.9 else ''       # the same as in another module
         if name in taken and random.random() < 0.95:
             while name in taken:
                 name += '_'
@@ -373,13 +373,16 @@ class Text:
         return ['class %s%s:' % (one.name, '(%s)' % bases if bases else '')] + self.body(one)
 
     def enum(self, one):
-        for number, member in enumerate(one.members):
-            member.n = member.n % 10 + 10 * (number + 1)     # no two are one
+        for member in one.members:           # no two are one, save those that are the first
+            member.n = member.n % 10 + 10 * member.number if member.params % 3 else 100
         return ['import enum', 'class %s(enum.Enum):' % one.name, '    FIRST = 100'] + self.body(one)
 
     def data(self, one):
         lines = ['import dataclasses', '@dataclasses.dataclass', 'class %s:' % one.name]
-        lines += ['    %s: int = %d' % (member.name, member.n) for member in one.members if member.kind == 'attr']
+        fields = [member for member in one.members if member.kind == 'attr']
+        bare = next((number for number, member in enumerate(fields) if member.params != 3), len(fields))
+        lines += ['    %s: %s' % (member.name, 'int' if member.n % 2 else 'str') for member in fields[:bare]]
+        lines += ['    %s: int = %d' % (member.name, member.n) for member in fields[bare:]]
         return lines + [line for member in one.members if member.kind == 'method' for line in self.indent(member)] + (
             [] if len(lines) > 3 or one.members else ['    pass'])
 

@@ -213,6 +213,13 @@ class Layouts(Remade):
         entry = self.edit('class K:\n    __slots__ = ("b",)\n')
         self.assertEqual((m.K.__slots__, hasattr(m.K, 'a'), [one['name'] for one in entry['kept_old']]), (('b',), False, ['K']))
 
+    def test_the_walks_for_instances_are_counted(self):
+        m = self.start('class K:\n    __slots__ = ("a",)\n')
+        kept = m.K()
+        self.write(m='class K:\n    __slots__ = ("b",)\n')
+        self.assertGreater(self.reload()['heap']['walks'], 0)
+        self.assertIsNot(type(kept), m.K)
+
     def test_subclasses_are_built_again(self):
         text = 'class M(type):\n    def x(cls): return 1\nclass K%s:\n    %s\nclass S(K):\n    n = 1\n    def m(self): return self.n\n'
         m = self.start(text % ('', 'y = 1'))
