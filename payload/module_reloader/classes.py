@@ -159,6 +159,8 @@ def body_code(change, tree, filename, flags):
     """The code of a class body that holds only the statements to run."""
     outer = tree.body
     inner = list(change.statements)
+    if host.sys.version_info >= (3, 14) and type(host.class_dict(change.kind).get('__annotate_func__')) is host.FunctionType:
+        inner = list(map(host.part('fields').unannotated, inner))
     for statement in reversed(change.path):
         before, decorators = statement.body, statement.decorator_list
         bases, keywords = statement.bases, statement.keywords

@@ -124,12 +124,27 @@ def tree(code):
     return Node(code, None, '')
 
 
+def annotators(code):
+    """{id of a code object in CODE that makes annotations: the name of what has them, '' for CODE itself} (3.14 on)."""
+    found, waiting, units = {}, None, host.part('units')
+    for one in units.instructions(code) or ():
+        const = code.co_consts[one.arg] if one.name in units.CONSTANT and one.arg < len(code.co_consts) else None
+        if is_code(const):
+            if waiting is not None:
+                found[id(waiting)] = const.co_name
+            waiting = const if const.co_name == '__annotate__' else None
+        elif one.name == 'STORE_NAME' and code.co_names[one.arg] in ('__annotate__', '__annotate_func__') and waiting is not None:
+            found[id(waiting)], waiting = '', None
+    return found
+
+
 def match(old, new, signatures):
     """Make the nodes below OLD and NEW each other's partners."""
     names = {}
     for side, parent in enumerate((old, new)):
+        owners = annotators(parent.code) if any(one.code.co_name == '__annotate__' for one in parent.nodes) else {}
         for node in parent.nodes:
-            key = (node.code.co_name, is_class_body(node.code))
+            key = (node.code.co_name, is_class_body(node.code), owners.get(id(node.code)))
             names.setdefault(key, ([], []))[side].append(node)
     for olds, news in names.values():
         for node in list(olds):

@@ -33,10 +33,34 @@ def annotated(found):
     return names
 
 
+def unannotated(statement):
+    """A statement as it runs where the function that makes all annotations has its new code already (3.14 on)."""
+    if trees.kind(statement) != 'AnnAssign':
+        return statement
+    syntax = host.builtin('_ast')
+    made = syntax.Pass() if statement.value is None else syntax.Assign([statement.target], statement.value)
+    for name in ('lineno', 'col_offset', 'end_lineno', 'end_col_offset'):
+        setattr(made, name, getattr(statement, name))
+    return made
+
+
+def note(plan, journal):
+    """Have a module make the annotations of its new source, all of them (3.14 on)."""
+    namespace, code = plan.module.dict, plan.examined.code
+    owners = codes.annotators(code)
+    found = next((one for one in codes.children(code) if owners.get(id(one)) == ''), None)
+    if found is not None:
+        if type(namespace.get('__annotate__')) is not host.FunctionType:
+            journal.set('item', namespace, '__annotate__', host.FunctionType(found, namespace, '__annotate__'))
+        count = sum(trees.kind(one) == 'AnnAssign' for one in trees.inside(plan.examined.tree.body))
+        journal.set('item', namespace, '__conditional_annotations__', set(range(count)))
+
+
 def maker(node, signatures):
-    """What makes the annotations of a class, from 3.14 on: the last code in its body."""
-    below = codes.children(node.code)[-1:]
-    return signatures.of(below[0]) if below and below[0].co_name == '__annotate__' else None
+    """What makes the annotations of a class, from 3.14 on."""
+    below = [one for one in codes.children(node.code) if one.co_name == '__annotate__']
+    owners = codes.annotators(node.code) if below else {}
+    return next((signatures.of(one) for one in below if owners.get(id(one)) == ''), None)
 
 
 def others(old, new, gone, come, signatures):

@@ -161,7 +161,7 @@ def compare_statement(result, statement, namespace, runtime):
     names = trees.bound(statement)
     missing = [name for name in names if name not in namespace and name != '*']
     if what in ('Assign', 'AnnAssign'):
-        if compare_constant(result, statement, namespace, runtime):
+        if compare_constant(result, statement, namespace, runtime) or not_annotated(result, statement, namespace):
             result.statements.append(statement)
     elif what in ('FunctionDef', 'AsyncFunctionDef'):
         if missing or other_header(statement, namespace[statement.name], namespace, result):
@@ -182,6 +182,15 @@ def compare_statement(result, statement, namespace, runtime):
     elif not only_definitions(statement) or names and len(missing) == len(names) and not for_checkers(statement):
         result.warnings.append('line %d: this statement cannot be compared with what the module ran before, and was not '
                                'run again' % statement.lineno)
+
+
+def not_annotated(result, statement, namespace):
+    """Whether a name that a statement only annotates lacks its annotation; from 3.14 on, what makes them tells."""
+    if trees.stored(statement) or not trees.bound(statement):
+        return False
+    if host.sys.version_info >= (3, 14):
+        return '__annotate__' in result.changed or '__annotate__' not in namespace
+    return not any(name in (namespace.get('__annotations__') or ()) for name in trees.bound(statement))
 
 
 def only_definitions(statement):

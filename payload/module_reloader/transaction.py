@@ -170,7 +170,11 @@ class Transaction:
         names = trees.bound(statement)
         seen = self.journal.seen(module.dict)
         before = {name: seen[name] for name in names if name in seen}
-        body, tree.body = tree.body, [statement]
+        one = statement
+        if host.sys.version_info >= (3, 14) and trees.kind(statement) == 'AnnAssign':
+            host.part('fields').note(plan, self.journal)
+            one = host.part('fields').unannotated(statement)
+        body, tree.body = tree.body, [one]
         try:
             code = host.part('classes').compiled(tree, module.filename(), plan.examined.code.co_flags & host.FUTURE_FLAGS,
                                                  [one for one in plan.undecorated if one is statement])

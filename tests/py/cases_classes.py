@@ -156,3 +156,8 @@ case('typed_tuple_fields_swapped', TUPLE % ('a', 'b'), TUPLE % ('b', 'a'), 'n = 
 case('annotation_of_a_class_left', 'class K:\n    a: int\n    b: int\n', 'class K:\n    b: int\n', '', 'm.K.__annotations__', {'b': int})
 ORDER = 'import enum\nclass E(enum.Enum):\n    %s\n    %s\n'
 case('enum_members_swapped', ORDER % ('A = 1', 'B = 2'), ORDER % ('B = 2', 'A = 1'), 'a = m.E.A', 'list(m.E) == [m.E.B, a]', True)
+NOTED = 'a: int = 1\n%sdef f(a: int): pass\nclass K:\n    a: int = 1\n%s'
+case('annotations_come', NOTED % ('', ''), NOTED % ('b: str = 2\nc: float\n', '    b: str = 2\n'), '',
+     'm.__annotations__, m.K.__annotations__, m.K.b', ({'a': int, 'b': str, 'c': float}, {'a': int, 'b': str}, 2))
+case('first_annotations', 'X = 1\nclass K:\n    x = 1\n', 'X = 1\na: int = 1\nb: str = 2\nclass K:\n    x = 1\n    a: int = 1\n    b: str = 2\n',
+     '', 'm.__annotations__, m.K.__annotations__, m.b', ({'a': int, 'b': str},) * 2 + (2,))
