@@ -145,7 +145,12 @@ def guess(module, code, tree, signatures, keep=()):
 
 def left_over(result, module, bound, tree, runtime, classes):
     """Names that the source does not bind: who bound them cannot be known."""
-    starred = {name for there in trees.starred(tree.body) for name in order.starred(module.dict, there.level, there.module)}
+    starred = {}
+    for there in trees.starred(tree.body):
+        starred.update(order.starred(module.dict, there.level, there.module))
+    for name in sorted(set(starred) & set(module.dict) - bound - runtime):
+        if module.dict[name] is not starred[name]:
+            result.warnings.append('%s is not what the star import gives: it is left alone' % name)
     for name, value in sorted(module.dict.items(), key=lambda item: str(item[0])):
         if type(name) is str and not name.startswith('__') and name not in bound and name not in runtime and \
                 name not in result.removed and name not in classes and name not in starred and \

@@ -148,7 +148,7 @@ def describe(old, new, journal):
     if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to, but None does not
         if old.__annotate__ is not new.__annotate__:
             journal.set('function', old, '__annotate__', new.__annotate__ or nothing)
-    elif new.__annotations__ != old.__annotations__:
+    elif list(new.__annotations__.items()) != list(old.__annotations__.items()):
         journal.set('function', old, '__annotations__', new.__annotations__)
     if hasattr(new, '__type_params__') and new.__type_params__ != old.__type_params__:
         journal.set('function', old, '__type_params__', new.__type_params__)

@@ -117,7 +117,10 @@ def compare(plan, old_root, new_root, signatures):
     plan.new_names = stored
     bound = {name for unit in old for name in unit.names()}
     for name in sorted(bound - stored - set(KEPT_NAMES)):
-        if still_ours(plan, name, gone, old_root, signatures):
+        star = star_giving(plan, name)
+        if star is not None:                 # its own statement left: it is the one of the star import again
+            plan.statements.extend([] if star in plan.statements else [star])
+        elif still_ours(plan, name, gone, old_root, signatures):
             plan.removed.append(name)
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
@@ -126,6 +129,16 @@ def compare(plan, old_root, new_root, signatures):
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
+
+
+def star_giving(plan, name):
+    """The statement of the new source whose star import gives NAME, or None."""
+    trees, order = host.part('trees'), host.part('order')
+    for statement in reversed(plan.examined.tree.body):
+        for one in trees.starred([statement]):
+            if name in order.starred(plan.module.dict, one.level, one.module):
+                return statement
+    return None
 
 
 def left_by_stars(plan, stars, stored):

@@ -161,3 +161,6 @@ case('annotations_come', NOTED % ('', ''), NOTED % ('b: str = 2\nc: float\n', ' 
      'm.__annotations__, m.K.__annotations__, m.K.b', ({'a': int, 'b': str, 'c': float}, {'a': int, 'b': str}, 2))
 case('first_annotations', 'X = 1\nclass K:\n    x = 1\n', 'X = 1\na: int = 1\nb: str = 2\nclass K:\n    x = 1\n    a: int = 1\n    b: str = 2\n',
      '', 'm.__annotations__, m.K.__annotations__, m.b', ({'a': int, 'b': str},) * 2 + (2,))
+NOTES = DC.replace('    a: int = 1\n', '    %s: int = 1\n    %s: int = 2\n')
+case('annotations_of_what_dataclasses_made', NOTES % ('', 'a', 'b', '', 1), NOTES % ('', 'b', 'a', '', 1), '',
+     'list(m.K.__init__.__annotations__)', ['b', 'a', 'return'], (3, 7))

@@ -64,3 +64,5 @@ case('star_import_below_own', {'n': 'A = 1\n', 'm': OWN + STAR, 'z': USER}, {'n'
      'm.f(), m.X, z.f()', ('n', 2, 'n'))
 case('star_import_above_own', {'n': 'A = 1\n', 'm': STAR + OWN, 'z': USER}, {'n': 'A = 1\nX = 2\ndef f(): return "n"\n'}, '',
      'm.f(), m.X, z.f()', ('own', 1, 'own'))
+case('own_definition_left_above_a_star_import', {'n': 'X = 1\n', 'm': STAR + 'X = 2\n'}, {'m': STAR}, '', 'm.X', 1)
+case('own_import_left_above_a_star_import', {'n': 'import os\n', 'm': STAR + 'import os\n'}, {'m': STAR}, '', 'hasattr(m, "os")', True)
