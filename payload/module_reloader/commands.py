@@ -2,7 +2,7 @@
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
 from . import codes, forecast, history, host, living, order, plan as plans, report, running, scope, stale, state, transaction
 
-TRIES = 50      # of eight each: handlers of the program may raise a thousand times a second
+TRIES = 3       # of eight each: handlers of the program may raise a thousand times a second
 
 
 class Result:
@@ -110,6 +110,7 @@ class Work:
         for _ in range(TRIES):
             result = surely(lambda: self.outcome(work))
             if result is not None:
+                work.cause = work.broken = None      # their tracebacks hold all that was looked at, and it them
                 return result
         self.result.status, self.result.modules = 1, self.others
         self.result.error = report.error('engine', 'the work was ended from outside too often to say more than that it was '
