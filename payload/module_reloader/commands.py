@@ -2,7 +2,7 @@
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
 from . import codes, forecast, history, host, living, order, plan as plans, report, running, scope, stale, state, transaction
 
-TRIES = 3       # of eight each: handlers of the program may raise a thousand times a second
+TRIES = 400     # handlers of the program may raise a thousand times a second
 
 
 class Result:
@@ -107,15 +107,25 @@ class Work:
             return self.dry(work)
         self.others = self.result.modules
         surely = getattr(self.context, 'surely', lambda action: action())
-        for _ in range(TRIES):
-            result = surely(lambda: self.outcome(work))
-            if result is not None:
-                work.cause = work.broken = None      # their tracebacks hold all that was looked at, and it them
-                return result
+        result = surely(lambda: self.outcome_at_last(work))
+        work.cause = work.broken = None      # their tracebacks hold all that was looked at, and it them
+        if result is not None:
+            return result
         self.result.status, self.result.modules = 1, self.others
         self.result.error = report.error('engine', 'the work was ended from outside too often to say more than that it was '
                                          + ('not done' if work.unsettled else 'done'))
         return self.result
+
+    def outcome_at_last(self, work):
+        """The outcome, however often a handler of the program raises; what it raised is noted, its traceback is let go."""
+        take = getattr(self.context, 'take', lambda error: None)
+        for _ in range(TRIES):
+            try:
+                return self.outcome(work)
+            except BaseException as error:
+                if take(error) is None:
+                    raise
+        return None
 
     def outcome(self, work):
         """Carry it out, and say what became of it; when something ends this in the middle, it is called again."""

@@ -29,8 +29,10 @@ def find(plans, heap):
     """Note in each of PLANS what goes on in code that it replaces."""
     search = Search(plans)
     names = thread_names() if search.old else {}
-    for ident, frame in list(host.sys._current_frames().items()) if search.old else ():
-        search.frames(frame, 'frame', names.get(ident, 'thread %d' % ident))
+    try:
+        for ident, frame in list(host.sys._current_frames().items()) if search.old else ():
+            search.frames(frame, 'frame', names.get(ident, 'thread %d' % ident))
+    finally:
         frame = None                         # one is ours: it would hold itself, and all that it knows
     if any(plan.suspended for plan in plans) or search.old and 'greenlet' in host.sys.modules:
         host.part('suspended').find(search, [code for plan in plans for code in plan.suspended], heap)
