@@ -159,7 +159,8 @@ def body_code(change, tree, filename, flags):
     """The code of a class body that holds only the statements to run."""
     outer = tree.body
     inner = list(change.statements)
-    if host.sys.version_info >= (3, 14) and type(host.class_dict(change.kind).get('__annotate_func__')) is host.FunctionType:
+    members = host.class_dict(change.kind) if host.sys.version_info >= (3, 14) and change.kind is not None else {}
+    if type(members.get('__annotate_func__')) is host.FunctionType:
         inner = list(map(host.part('fields').unannotated, inner))
     for statement in reversed(change.path):
         before, decorators = statement.body, statement.decorator_list
@@ -247,13 +248,13 @@ def stage(change, module, tree, code, context):
 
 def commit(change, plan, journal):
     """Move the staged members onto the class; (changed, added) names."""
-    changed, added, module = [], [], plan.module
+    changed, added, module, members = [], [], plan.module, host.class_dict(change.kind)
     for name, value in change.staged.items():
         old = host.class_dict(change.kind).get(name, journal)
         full, told = change.name + '.' + name, name in change.names or not (change.whole or name.startswith('_'))
         if old is journal:
-            if told:
-                added.append(full)
+            if told:                         # a field need not have been an attribute
+                (changed if name in (members.get('__dataclass_fields__') or ()) else added).append(full)
             journal.set('class', change.kind, name, value)
             continue
         if any(one.name == name for one in change.undecorated) and renew(plan, old, value, name, journal):

@@ -164,3 +164,5 @@ case('first_annotations', 'X = 1\nclass K:\n    x = 1\n', 'X = 1\na: int = 1\nb:
 NOTES = DC.replace('    a: int = 1\n', '    %s: int = 1\n    %s: int = 2\n')
 case('annotations_of_what_dataclasses_made', NOTES % ('', 'a', 'b', '', 1), NOTES % ('', 'b', 'a', '', 1), '',
      'list(m.K.__init__.__annotations__)', ['b', 'a', 'return'], (3, 7))
+case('field_gets_a_default', TWO % ('a', 'b'), (TWO % ('a', 'b')).replace('b: int', 'b: int = 2'), 'k = m.K(1, 5)', 'm.K(1).b, k.b',
+     (2, 5), (3, 7))
