@@ -60,7 +60,7 @@ static const struct {
 	{ "PyExc_KeyboardInterrupt", NULL, true },
 	{ "Py_GetRecursionLimit", NULL, true },
 	{ "Py_SetRecursionLimit", NULL, true },
-	{ "PyEval_ThreadsInitialized", NULL, false },
+	{ "PyErr_CheckSignals", NULL, true },
 };
 
 static const char *const libc_symbols[] = { "__errno_location", "pthread_create", "pthread_self", "pthread_detach" };

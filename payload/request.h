@@ -116,7 +116,7 @@ struct request_python {
 	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
 	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
 	uint64_t Py_GetRecursionLimit, Py_SetRecursionLimit;
-	uint64_t PyEval_ThreadsInitialized;
+	uint64_t PyErr_CheckSignals;
 	uint64_t errno_location, pthread_create, pthread_self, pthread_detach;
 };
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -33,6 +34,8 @@ static int initialized, finalizing, interpreters, held, queue_result, runs_that_
 static uint32_t phase_at_run, inside_at_run, limit_at_run;
 static void *code_object = &limit_at_run;
 static sigset_t mask_at_run;
+static uint64_t mask_at_signals;
+static bool signals_raise;
 static void (*during_run)(void);
 static int (*queued_call)(void *);
 static void *queued_arg;
@@ -244,6 +247,13 @@ static unsigned long f_ident(void)
 	return 4711;
 }
 
+static int f_signals(void)
+{
+	note("signals ");
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, NULL, &mask_at_signals, sizeof(mask_at_signals));
+	return signals_raise ? -1 : 0;
+}
+
 static int f_limit_get(void)
 {
 	return recursion_limit;
@@ -275,6 +285,7 @@ static void python_fakes(struct request_python *py)
 	FAKE(PyErr_Fetch, f_fetch);
 	FAKE(PyErr_Restore, f_restore);
 	FAKE(PyErr_Clear, f_clear);
+	FAKE(PyErr_CheckSignals, f_signals);
 	FAKE(PyErr_NormalizeException, f_normalize);
 	FAKE(PyException_SetTraceback, f_traceback);
 	FAKE(PyObject_CallFunction, f_call);
@@ -337,7 +348,7 @@ static void enter(size_t entry)
 #define RUN_BEGINS "view(block,65536,0x200) set(view,view) set(__builtins__,builtins) compile(boot,<mr-attach>,257) "
 #define RUN "run(code,names) decref(object) "
 #define RUN_ENDS "decref(code) view.release() empty(names) set(__builtins__,builtins) clear decref(names) decref(view) "
-static const char whole_run[] = "fetch enter " RUN_BEGINS RUN RUN_ENDS "leave restore ";
+static const char whole_run[] = "fetch signals enter " RUN_BEGINS RUN RUN_ENDS "leave restore ";
 
 static void expect_journal(const char *before, const char *run, const char *after)
 {
@@ -371,16 +382,31 @@ Test(stub, parked_runs_with_the_gil_and_leaves_nothing)
 	cr_expect_eq(tracing_calls, 0);
 }
 
-#define RAISED "run(code,names) fetch normalize traceback set(raised,raised) clear decref(object) decref(object) decref(object) "
+#define TAKE "fetch normalize traceback decref(object) decref(object) "
+#define TELL "set(raised,raised) clear decref(object) "
+#define RAISED "run(code,names) " TAKE TELL
 
 /* What a handler of the program raised where boot.py does not catch it. */
 Test(stub, boot_runs_again_when_something_was_raised_in_it)
 {
 	runs_that_fail = 2;
 	enter(STUB_PARKED);
-	expect_journal("check ensure fetch enter ", RUN_BEGINS RAISED RAISED RUN RUN_ENDS, "leave restore release(5) ");
+	expect_journal("check ensure fetch signals enter ", RUN_BEGINS RAISED RAISED RUN RUN_ENDS, "leave restore release(5) ");
 	cr_expect_eq(block->run_result, 0);
 	cr_expect_eq(block->runs, 3);
+}
+
+/* A signal that another thread took: its handler runs before us, with the mask of the program. */
+Test(stub, handlers_of_the_program_run_with_its_mask)
+{
+	signals_raise = true;
+	enter(STUB_PARKED);
+	cr_expect_eq(mask_at_signals, 0x5000);
+	cr_expect(sigismember(&mask_at_run, SIGUSR1) && sigismember(&mask_at_run, SIGINT), "all are blocked in our code");
+	cr_assert(strncmp(journal, "check ensure fetch signals " TAKE "enter ", strlen("check ensure fetch signals " TAKE "enter ")) == 0, "%s", journal);
+	cr_expect_not_null(strstr(journal, TELL));
+	cr_expect_eq(block->run_result, 0);
+	cr_expect_eq(block->runs, 1);
 }
 
 Test(stub, boot_does_not_run_for_ever)
@@ -513,7 +539,7 @@ Test(stub, without_EnterTracing_the_tracers_are_taken_off_and_put_back)
 {
 	block->py.PyThreadState_EnterTracing = block->py.PyThreadState_LeaveTracing = 0;
 	enter(STUB_PARKED);
-	expect_journal("check ensure fetch "
+	expect_journal("check ensure fetch signals "
 		       "get(gettrace) get(settrace) call() call(z) decref(object) "
 		       "get(getprofile) get(setprofile) call() call(z) decref(object) ",
 		       RUN_BEGINS RUN RUN_ENDS,
@@ -688,7 +714,7 @@ Test(stub, spawn_runs_in_a_thread_of_our_own)
 	enter(STUB_SPAWN);
 	cr_expect_eq(errno, 33);
 	cr_assert(comes_true(&block->spawned, 0));
-	expect_journal("check ensure ", whole_run, "release(5) ");
+	expect_journal("check ensure fetch enter ", RUN_BEGINS RUN RUN_ENDS, "leave restore release(5) ");
 	cr_expect_eq(block->phase, PHASE_DONE);
 	cr_expect_eq(block->way, WAY_SPAWNED);
 	cr_expect_neq(block->thread, (uint64_t)gettid());

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Signals that another thread of the program took: their handlers wait for the main thread, which we wake."""
+import ast
+import tempfile
+import unittest
+
+from harness import LiveTest, Target, each_python, expand, wait_until
+
+# The main thread waits for ever in a lock; the other one sends a signal to itself when it is told to. Names beginning with
+# `seen` say what the handler saw.
+MAIN = '''
+import os, signal, subprocess, sys, threading
+seen = []
+
+
+def blocked():
+    return [int(one) for one in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+
+
+def handler(number, frame):
+    child = subprocess.check_output([sys.executable, '-S', '-c', CHILD]).decode()
+    seen.append((blocked(), child, frame.f_code.co_name))
+    if RAISES:
+        raise ValueError('from the handler')
+
+
+def other():
+    while os.read(0, 1) == b's':
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        os.write(1, b'{"sent": true}\\n')
+    lock.release()
+
+
+def wait_for_ever():
+    while lock.locked():
+        try:
+            lock.acquire()
+            lock.release()
+        except ValueError as error:
+            seen.append(str(error))
+
+
+CHILD = 'import signal; print(len(signal.pthread_sigmask(signal.SIG_BLOCK, [])), end="")'
+RAISES = sys.argv[3] == 'raises'
+lock = threading.Lock()
+lock.acquire()
+signal.signal(signal.SIGUSR1, handler)
+threading.Thread(target=other).start()
+os.write(1, b'{"ready": true}\\n')
+wait_for_ever()
+'''
+
+
+@expand
+class Handlers(LiveTest):
+    def seen(self, python, raises):
+        """What the handler saw, and what an attach said whose code it met."""
+        with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
+            script.write(MAIN)
+            script.flush()
+            with Target('program', python, 2, script=script.name, args=['raises' if raises else 'returns']) as target:
+                target.process.stdin.write(b's')
+                target.process.stdin.flush()
+                self.assertEqual(target.hear(), {'sent': True})
+                result = target.attach('-j', 'exec', '1 + 1')
+                found = []
+
+                def all_seen():
+                    found[:] = ast.literal_eval(target.attach('-j', 'exec', '__import__("__main__").seen').value)
+                    return 'from the handler' in found or not raises
+                wait_until(all_seen, 'the program saw what its handler raised')
+                self.assertUnharmed(target)
+        return found, result
+
+    @each_python(lambda p: not p.name.startswith('musl'))
+    def test_they_run_with_the_mask_of_the_program(self, python):
+        found, result = self.seen(python, False)
+        self.assertStatus(result, 0)
+        self.assertEqual(result.value, '2')
+        self.assertEqual(found, [([], '0', 'wait_for_ever')])
+
+    @each_python(lambda p: not p.name.startswith('musl'))
+    def test_what_they_raise_reaches_the_program(self, python):
+        found, result = self.seen(python, True)
+        self.assertEqual(result.value, '2')
+        self.assertEqual([one[:2] for one in found if isinstance(one, tuple)], [([], '0')] * (len(found) - 1))
+
+
+if __name__ == '__main__':
+    unittest.main()
