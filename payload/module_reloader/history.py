@@ -47,6 +47,7 @@ def undo(who, context):
     number, entry, kept = data['last'] + 1, data['journal'][-1], []
     surely = getattr(context, 'surely', lambda action: action())
     surely(lambda: take_back(number, who, entry, kept))
+    take_back(number, who, entry, kept)      # what went wrong each time is told
     found = []
     for name in entry['modules']:
         module = host.sys.modules.get(name)

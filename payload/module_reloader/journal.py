@@ -171,5 +171,10 @@ def take_back(steps):
             work.set(kind, owner, name, old)
         elif now is not old:
             kept.append(str(name))
-    work.commit()
+    kept.extend(host.part('population').stay(work.waiting) if any(key[0] == 'instances' for key in work.waiting) else ())
+    try:
+        work.commit()
+    except BaseException:
+        work.roll_back()
+        raise
     return kept

@@ -40,10 +40,23 @@ def calls(changes):
             found.append(map(type(owner).cache_clear, (owner,)))
             found.extend(map(dict(one).__contains__, ()) for one in host.gc.get_referents(owner) if type(one) is dict)
         else:
-            there = instances(owner[0])
+            there = movable(owner[0], value)
             found.append(map(CLASS.__set__, there, [value] * len(there)))
             found.append(map(list.__setitem__, (owner,), (0,), (value,)))
     return found
+
+
+def movable(kind, other):
+    """The instances of the class KIND if CPython lets them become those of OTHER; what one may, all may."""
+    found = instances(kind)
+    return found if found and possible(CLASS, found[0], other) else []
+
+
+def stay(waiting):
+    """Names for the instances that the steps of a journal cannot give back to their old class: they were made since."""
+    for kind, owner, name, _, value in waiting.values():
+        if kind == 'instances' and instances(owner[0]) and not movable(owner[0], value):
+            yield 'the instances of %s that were made since' % name
 
 
 def possible(descriptor, owner, value):

@@ -547,6 +547,19 @@ class Enums(Remade):
         with self.assertRaises(AttributeError):
             m.E.A = 3
 
+    def test_undo_of_what_was_another_kind_of_class(self):
+        before = 'import collections\nE = collections.namedtuple("E", "a")\n'
+        m = self.start(before)
+        kind = m.E
+        self.edit(self.of('Enum', '    A = 1\n'))
+        self.assertEqual(m.E.A.value, 1)
+        self.write(m=before)
+        answer = command('undo')
+        self.assertEqual((answer['status'], m.E is kind, hasattr(m, 'enum')), (0, True, False))
+        self.assertIn('the instances of E that were made since', self.entry(answer)['warnings'][0])
+        self.assertEqual(([one for one in command('stale')['modules'] if one['state'] == 'stale'], len(command('history')['history'])),
+                         ([], 2))
+
 
 if __name__ == '__main__':
     unittest.main()
