@@ -113,6 +113,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.answer_max = l->answer_max,
 		.code_off = l->line,
 		.leave = target->stage + STAGE_LEAVE,
+		.ask = target->filters.may_ask,
 		.py = target->python.calls,
 	};
 }

@@ -60,7 +60,6 @@ static const struct {
 	{ "PyExc_KeyboardInterrupt", NULL, true },
 	{ "Py_GetRecursionLimit", NULL, true },
 	{ "Py_SetRecursionLimit", NULL, true },
-	{ "PyErr_CheckSignals", NULL, true },
 };
 
 static const char *const libc_symbols[] = { "__errno_location", "pthread_create", "pthread_self", "pthread_detach" };

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 2
+#define REQUEST_VERSION 3
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -116,7 +116,6 @@ struct request_python {
 	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
 	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
 	uint64_t Py_GetRecursionLimit, Py_SetRecursionLimit;
-	uint64_t PyErr_CheckSignals;
 	uint64_t errno_location, pthread_create, pthread_self, pthread_detach;
 };
 
@@ -155,6 +154,7 @@ struct request_block {
 	uint64_t asking;	/* enum request_asking */
 	uint64_t question_off, question_max, question_len;	/* question_max 0: nobody would answer */
 	uint64_t told_off, told_max, told_len;
+	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
 	struct request_python py;
 };
 

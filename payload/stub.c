@@ -110,46 +110,6 @@ static void tracer_return(struct request_block *block, const char *set, PyObject
 	FN(block, Py_DecRef)(old);
 }
 
-/* What was raised, with its traceback: a new reference, or NULL. */
-static PyObject *raised_take(struct request_block *block)
-{
-	PyObject *type, *raised, *traceback;
-
-	FN(block, PyErr_Fetch)(&type, &raised, &traceback);
-	FN(block, PyErr_NormalizeException)(&type, &raised, &traceback);
-	if (raised && traceback)
-		(void)FN(block, PyException_SetTraceback)(raised, traceback);
-	FN(block, Py_DecRef)(type);
-	FN(block, Py_DecRef)(traceback);
-	return raised;
-}
-
-/* Tells boot.py of it, and lets go of it. */
-static void raised_tell(struct request_block *block, PyObject *names, PyObject *raised)
-{
-	if (raised)
-		(void)FN(block, PyDict_SetItemString)(names, "raised", raised);
-	FN(block, PyErr_Clear)();
-	FN(block, Py_DecRef)(raised);
-}
-
-/*
- * A signal may have come in another thread while its handler waits for this one. The handler runs now, with the mask that the
- * program gave this thread: while our code runs all are blocked, and they would stay so in a program that the handler starts.
- */
-static PyObject *handlers_run(struct request_block *block)
-{
-	uint64_t all = ~UINT64_C(0), mask = block->mask;
-	int r;
-
-	if (block->way == WAY_SPAWNED)
-		return NULL;
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
-	r = FN(block, PyErr_CheckSignals)();
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, 0, 8);
-	return r < 0 ? raised_take(block) : NULL;
-}
-
 /*
  * Executes boot.py once. Before its first bytecode the interpreter may run a signal handler of the program, and after any
  * other: what that raises where boot.py has no hold of it ends the script. It is kept in its namespace as `raised`, and
@@ -157,13 +117,43 @@ static PyObject *handlers_run(struct request_block *block)
  */
 static int boot_run(struct request_block *block, PyObject *code, PyObject *names)
 {
-	PyObject *result = FN(block, PyEval_EvalCode)(code, names, names);
+	PyObject *result = FN(block, PyEval_EvalCode)(code, names, names), *type, *raised, *traceback;
 
 	FN(block, Py_DecRef)(result);
 	if (result)
 		return 0;
-	raised_tell(block, names, raised_take(block));
+	FN(block, PyErr_Fetch)(&type, &raised, &traceback);
+	FN(block, PyErr_NormalizeException)(&type, &raised, &traceback);
+	if (raised && traceback)
+		(void)FN(block, PyException_SetTraceback)(raised, traceback);
+	if (raised)
+		(void)FN(block, PyDict_SetItemString)(names, "raised", raised);
+	FN(block, PyErr_Clear)();
+	FN(block, Py_DecRef)(type);
+	FN(block, Py_DecRef)(raised);
+	FN(block, Py_DecRef)(traceback);
 	return -1;
+}
+
+/*
+ * A signal may have come in another thread while its handler waits for this one. It runs now, in a script that does nothing,
+ * with the mask that the program gave this thread: while our code runs all are blocked, and they would stay so in a program
+ * that the handler starts. Signals that were held up by us wait until we are gone.
+ */
+static void handlers_run(struct request_block *block, PyObject *names)
+{
+	uint64_t all = ~UINT64_C(0), mask = 0;
+	PyObject *code;
+
+	if (block->thread != block->pid || !block->ask || raw_syscall(RAW_RT_SIGPENDING, (uint64_t)&mask, 8, 0, 0) < 0)
+		return;
+	mask |= block->mask;
+	code = ((compile_function *)block->py.Py_CompileString)("pass\n", "<mr-attach>", Py_file_input);
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
+	if (code)
+		(void)boot_run(block, code, names);
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, 0, 8);
+	FN(block, Py_DecRef)(code);
 }
 
 /* Executes TEXT until it comes to its end. */
@@ -194,20 +184,16 @@ static void settle(struct request_block *block, PyObject *names)
 	block->runs = runs;
 }
 
-/*
- * In a namespace of its own; nothing is printed, and no SystemExit ends the process, whatever is raised. RAISED: by a handler
- * of the program, just before.
- */
-static void python_run(struct request_block *block, PyObject *raised)
+/* In a namespace of its own; nothing is printed, and no SystemExit ends the process, whatever is raised. */
+static void python_run(struct request_block *block)
 {
 	PyObject *view = FN(block, PyMemoryView_FromMemory)((char *)block, (Py_ssize_t)block->size, PyBUF_WRITE);
 	PyObject *builtins = FN(block, PyImport_AddModule)("builtins"), *names = FN(block, PyDict_New)();
 
 	block->run_result = (uint64_t)-1;
-	if (names && raised)
-		raised_tell(block, names, raised);
 	if (view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
 	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0) {
+		handlers_run(block, names);
 		text_run(block, (const char *)block + block->code_off, names);
 		settle(block, names);
 	}
@@ -229,12 +215,11 @@ static void python_run_aside(struct request_block *block)
 	state_function *enter = (state_function *)block->py.PyThreadState_EnterTracing;
 	state_function *back = (state_function *)block->py.PyThreadState_LeaveTracing;
 	PyThreadState *state = enter ? FN(block, PyThreadState_Get)() : NULL;
-	PyObject *type, *value, *traceback, *trace = NULL, *profile = NULL, *raised;
+	PyObject *type, *value, *traceback, *trace = NULL, *profile = NULL;
 	int limit = FN(block, Py_GetRecursionLimit)();
 	int more = limit > INT_MAX - 500 ? limit : limit + 500;
 
 	FN(block, PyErr_Fetch)(&type, &value, &traceback);
-	raised = handlers_run(block);
 	FN(block, Py_SetRecursionLimit)(more);
 	if (state) {
 		enter(state);
@@ -242,7 +227,7 @@ static void python_run_aside(struct request_block *block)
 		trace = tracer_take(block, "gettrace", "settrace");
 		profile = tracer_take(block, "getprofile", "setprofile");
 	}
-	python_run(block, raised);
+	python_run(block);
 	if (state) {
 		back(state);
 	} else {

@@ -116,8 +116,6 @@ def handler_signal(error):
             interactive = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
             if interactive and code.co_code[error_lasti(error)] != raise_opcode():
                 return int(_signal.SIGINT)
-    if error.__traceback__ is None and type(error) is KeyboardInterrupt:     # by the stub's look at the signals
-        return int(_signal.SIGINT)
     return None
 
 
