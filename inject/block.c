@@ -132,7 +132,7 @@ static int failed(struct mr_target *target, const struct region *region, int r, 
 		return again;
 	if (!maps_find(&target->maps, region->at))
 		return mr_fail(err, MR_E_ENDED, 0, "process %d began another program", (int)target->pid);
-	return mr_fail(err, MR_E_BUG, -r, "the region");
+	return mr_fail(err, mr_code_of(-r), -r, "the region");
 }
 
 static int refill(struct mr_target *target, const struct region *region, const uint8_t *bytes, uint64_t size,

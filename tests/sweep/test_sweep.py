@@ -68,7 +68,7 @@ class Sweep(LiveTest):
                 self.assertNotIn(code, ('no-such-process', 'not-python'), why)
             if number not in GONE and call not in MEMORY:
                 self.assertNotEqual(code, 'ended', why)
-            if number in EXPLAINED and call not in MEMORY:
+            if number in EXPLAINED:
                 self.assertNotEqual(code, 'bug', why)
         self.assertTrue(target.alive(), 'the target is dead')
         self.assertEqual(target.unchanged(leftover=1), [])
