@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The one moment at which a reload is seen: what is prepared before it, what cannot be, and that nothing comes between."""
+import _thread
+import collections
+import gc
 import shutil
 import signal
 import sys
@@ -98,6 +101,46 @@ class Moment(Program):
                 self.reload()
                 self.assertEqual(m.X, expected)
                 self.forget('m')
+
+    def ended(self, times):
+        """A reload whose telling a handler of the program ends so many TIMES: how often it was called, what is kept of the work."""
+        work, calls = sys.modules['_mr_attach'].commands.Work, []
+        real = work.done
+
+        def handler(number, frame):
+            calls.append(number)
+            if len(calls) <= times:
+                raise LookupError(len(calls))
+
+        def done(self, transaction):
+            result = real(self, transaction)
+            if len(calls) < times:
+                _thread.interrupt_main()
+                for _ in range(100):                         # here, at the latest, the interpreter takes it
+                    pass
+            return result
+        self.write(m=EVER)
+        m = self.load('m')
+        self.write(m=EVER.replace('1', '2'))
+        before = signal.signal(signal.SIGINT, handler)
+        gc.collect()
+        gc.disable()                         # a cycle would wait for the program's next full collection
+        try:
+            with mock.patch.object(work, 'done', done):
+                answer = self.attempt()
+            kept = collections.Counter(type(one).__name__ for one in gc.get_objects())
+        finally:
+            gc.enable()
+            signal.signal(signal.SIGINT, before)
+        self.assertEqual((answer['error'], answer['modules'][0]['state'], m.f()), (None, 'reloaded', 2))
+        return len(calls), [name for name in ('Work', 'Transaction', 'Search', 'Plan', 'traceback') if kept[name]]
+
+    def test_nothing_is_kept_of_the_work(self):
+        self.assertEqual(self.ended(0), (0, []))
+
+    def test_told_however_often_handlers_raise(self):
+        """Each ends it in the middle; it is told all the same, the signal is sent again once, and no traceback stays."""
+        self.assertEqual(self.ended(20), (21, []))
 
     def test_several_modules(self):
         self.write(a='X = 1\ndef f(): return X\n', b='from a import X as Y\nZ = Y\ndef g(): return Z\n',
