@@ -11,7 +11,8 @@ from . import host, journal as journals
 def note(before, journal):
     """Write down which modules are loaded beside those in BEFORE."""
     table = host.sys.modules
-    for name in [name for name in list(table) if name not in before and type(name) is str]:
+    for name in [name for name in list(table) if name not in before and type(name) is str and
+                 not name.startswith(host.PACKAGE + '.')]:
         module = table.get(name)
         if type(module) is not host.ModuleType:
             continue

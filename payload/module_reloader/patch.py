@@ -30,7 +30,7 @@ class Target:
         if id(code) in self.new_codes:
             return None, None, self.new_codes[id(code)].path
         if self.exact:
-            return self.find_exact(code)
+            return self.find_exact(function)
         path, mine = codes.path_of(function), self.signatures.of(code)
         nodes = self.by_path.get(path, [])
         same = [node for node in nodes if self.signatures.of(node.code) == mine]
@@ -44,13 +44,14 @@ class Target:
             return free[0].code, None, path
         return None, 'several definitions have this name' if nodes else None, path
 
-    def find_exact(self, code):
+    def find_exact(self, function):
+        code = function.__code__
         nodes = self.by_code.get((self.signatures.of(code), code.co_firstlineno))
         if not nodes:                        # of an attempt that failed, and is garbage, or of an earlier version
             mine = self.signatures.of(code)
             if any(self.signatures.of(node.code) == mine for node in self.new_root.walk()):
                 return None, None, code.co_name
-            return None, 'it runs code of an earlier version', code.co_name
+            return None, 'it runs code of an earlier version', codes.path_of(function)
         partners = {id(node.partner.code): node.partner for node in nodes if node.partner is not None}
         wanted = {self.signatures.of(node.code) for node in partners.values()}
         if len(wanted) == 1:

@@ -30,6 +30,7 @@ class Plan:
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
         self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
+        self.hidden, self.rebound_here = set(), set()  # of those, the ones read between; names that changed statements bound
         self.running = []
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
 
@@ -125,6 +126,7 @@ def compare(plan, old_root, new_root, signatures):
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
+    plan.rebound_here = {name for unit in gone for name in unit.names()}
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
@@ -250,6 +252,8 @@ def choose(plan, keep, reinit):
         if any(change.whole for change in plan.classes):
             host.part('fields').heirs(plan)
     if not plan.statements:
+        if plan.classes:
+            host.part('shadow').arrange(plan, [])
         return
     trees = host.part('trees')
     chosen, order = [], {id(one): number for number, one in enumerate(plan.examined.tree.body)}
@@ -268,7 +272,7 @@ def choose(plan, keep, reinit):
                                             statement.name in plan.decorated)
         else:
             chosen.append(statement)
-    plan.statements = host.part('shadow').arrange(plan, chosen) if chosen else chosen
+    plan.statements = host.part('shadow').arrange(plan, chosen) if chosen or plan.classes else chosen
     if guarded:
         text = "the body of `if __name__ == '__main__':` never runs again"
         others = chosen or plan.classes or plan.removed or differs_below(plan)

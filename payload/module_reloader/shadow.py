@@ -4,8 +4,11 @@
 What a statement bound is put back if a later one, which is not run, binds the name too.  A later one that computes the
 name from what it was (`x += 1`, `f = wrap(f)`), and one of which only running it tells what it binds, runs again.  In a class, later
 ones always run again: a property and its setter are one.
+
+The other way round, a statement that runs may read a name as one above it bound it, while the module has what one below bound.
+The one above runs again if all those below do; else the reload is refused: the name would have the wrong value.
 """
-from . import order, rebind, trees
+from . import host, order, rebind, trees
 
 SIMPLE = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef', 'Import', 'ImportFrom', 'Assign', 'AnnAssign')
 
@@ -34,6 +37,7 @@ def arrange(plan, statements):
     for index, names in enumerate(bound):
         for name in names:
             places.setdefault(name, []).append(index)
+    pull(plan, places, chosen)
     for index, statement in enumerate(body):
         if statement in chosen:
             names = {name for name in bound[index] if places[name][-1] > index}
@@ -44,7 +48,80 @@ def arrange(plan, statements):
                 names -= common if later in chosen else set()
             if names:
                 plan.shadowed[id(statement)] = names
+                plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
+                                if one not in chosen and looks(evaluated(one), name)}
+    for statement, above, name, _ in too_late(plan, places, chosen):
+        plan.refuse(name, 'line %d reads it as line %d binds it, and the module has what a later statement binds' % (
+            statement.lineno, above.lineno))
     return sorted(chosen, key=body.index)
+
+
+def evaluated(statement):
+    """The nodes of which all is evaluated when a statement runs; the bodies of functions are not."""
+    what, inner = trees.kind(statement), trees.bodies(statement)
+    if what in ('FunctionDef', 'AsyncFunctionDef'):
+        return trees.made_from(statement)
+    if what in ('Assign', 'AnnAssign'):
+        targets = getattr(statement, 'targets', None) or [statement.target]
+        return trees.made_from(statement) + [one for one in targets if trees.kind(one) in ('Attribute', 'Subscript')]
+    if what == 'ClassDef':
+        inner, found = [statement.body], statement.decorator_list + statement.bases + [one.value for one in statement.keywords]
+    else:
+        found = [getattr(statement, name) for name in ('test', 'iter', 'subject') if hasattr(statement, name)]
+        found += [one.context_expr for one in getattr(statement, 'items', ())]
+    return found + [part for body in inner for one in body for part in evaluated(one)] if inner else [statement]
+
+
+def looks(nodes, name):
+    """Whether NODES read a name of the module; one that a comprehension binds is its own."""
+    return any(rebind.uses(one, {name}, (), ()) and name not in inner(one) for one in nodes)
+
+
+def inner(node):
+    """The names that the comprehensions in an expression bind."""
+    found = set(trees.targets(node.target)) if trees.kind(node) == 'comprehension' else set()
+    for field in node._fields:
+        part = getattr(node, field, None)
+        for one in part if isinstance(part, list) else [part]:
+            found |= inner(one) if hasattr(one, '_fields') else set()
+    return found
+
+
+def origins(statement, name):
+    """What an import binds to NAME; of any other statement itself, which is like no other."""
+    if trees.kind(statement) not in ('Import', 'ImportFrom'):
+        return {statement}
+    where = getattr(statement, 'module', None), getattr(statement, 'level', None)
+    return {where + ((one.name if one.asname else one.name.partition('.')[0]),) for one in statement.names
+            if name == (one.asname or one.name.partition('.')[0])}
+
+
+def too_late(plan, places, chosen):
+    """(statement that runs, the one above it that bound a name which it reads, the name, those below that bind it)."""
+    body = plan.examined.tree.body
+    work = [(body.index(one), one, evaluated(one), set(trees.bound(one))) for one in chosen]
+    work += [(body.index(one.path[0]), one.path[-1], [part for made in one.statements for part in evaluated(made)],
+              {name for made in one.path[-1].body for name in trees.bound(made)}) for one in plan.classes if one.path]
+    for name, there in places.items():
+        for index, statement, nodes, own in work if len(there) > 1 else ():
+            above = [number for number in there if number < index]
+            below = [number for number in there if number > index]
+            again = name in own and name in plan.rebound_here and trees.kind(statement) in SIMPLE + ('AugAssign',)
+            if not above or not (below or again) or name in own and not again or not looks(nodes, name):
+                continue
+            if len(set().union(*(origins(body[number], name) for number in above[-1:] + below + [index] * again))) == 1:
+                continue
+            if body[above[-1]] not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ()):
+                yield statement, body[above[-1]], name, [body[number] for number in below]
+
+
+def pull(plan, places, chosen):
+    """Have the statement above run too, where those below will bind the name again and nobody holds what it leads to."""
+    for _, above, name, below in list(too_late(plan, places, chosen)):
+        live = plan.module.dict.get(name)
+        if all(one in chosen for one in below) and above not in chosen and trees.kind(above) in SIMPLE[3:] and \
+                type(live) is not host.FunctionType and not host.is_class(live):
+            chosen.append(above)
 
 
 def with_later(body, statements):

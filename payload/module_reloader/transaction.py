@@ -130,13 +130,13 @@ class Transaction:
             for name in host.part('trees').bound(one):
                 before.pop(name, None)
         changed = self.differences(before, self.journal.seen(plan.module.dict))
-        if changed:
+        if changed or plan.hidden:
             rebind = host.part('rebind')
             if self.imports is None:
                 self.imports = rebind.Imports(self.modules(), self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan)
-        plan.replaced = sorted(set(changed) - plan.followed, key=str)
+        plan.replaced = sorted(set(changed) - plan.followed | plan.hidden, key=str)
         plan.microseconds = int((host.time.perf_counter() - start) * 1e6)
 
     def differences(self, before, now):

@@ -56,3 +56,19 @@ case('statements_swapped', 'X = 1\nX = 2\n', 'X = 2\nX = 1\n', '', 'm.X', 1)
 case('left_both_branches', 'R = [1]\nif R:\n    def f(): return 1\nelse:\n    f = None\n',
      'R = [1]\nif R:\n    def g(): return 1\nelse:\n    g = None\n', '', 'hasattr(m, "f"), m.g()', (False, 1))
 case('constant_to_class', 'f = {"n": 3}\n', 'class f:\n    n = 3\n', '', 'm.f.n', 3)
+
+# A statement that runs reads a name that the module has from a later one: the one above runs again too, or it is refused.
+case('read_between', 'f = lambda: 1\nt = (7, f)\ndef f(): return 2\n', 'f = lambda: 1\nu = (7, f)\ndef f(): return 2\n', '',
+     'm.f(), hasattr(m, "t"), hasattr(m, "u")', (2, True, False), fails='refused')
+case('read_between_by_a_class', 'X = 1\nclass K:\n    a = X\nX = 5\n', 'X = 1\nclass K:\n    a = X + 1\nX = 5\n', '',
+     'm.K.a, m.X', (1, 5), fails='refused')
+case('read_between_by_a_default', 'X = 1\ndef f(a=X): return a\nX = 5\n', 'X = 1\ndef f(a=X, b=2): return a\nX = 5\n', '',
+     'm.f(), m.X', (1, 5), fails='refused')
+case('wrapped_otherwise_later', DECO + 'def two(f): return lambda: (2, f())\ndef f(): return 0\nf = deco(f)\n',
+     DECO + 'def two(f): return lambda: (2, f())\ndef f(): return 0\nf = two(f)\n', '', 'm.f()', 'd0', fails='refused')
+case('read_between_all_new', 'X = 1\nY = X\nX = 5\n', 'X = 1\nY = X + 0\nX = 6\n', '', 'm.X, m.Y', (6, 1))
+case('counted_up_otherwise', 'X = 1\nX += 1\n', 'X = 1\nX += 2\n', '', 'm.X', 3)
+case('counted_up_once_more', 'X = [1]\nX += [2]\n', 'X = [1]\nX += [2]\nX += [3]\n', 'm.X.append(9)', 'm.X', [1, 2, 9, 3])
+case('read_between_same_import', 'import os\nY = os.sep\nimport os\n', 'import os\nY = os.sep * 2\nimport os\n', '', 'm.Y', '//')
+LOOPS = 'for k in (1, 2): pass\nT = [k for k in (%d, 2)]\nfor k in (3, %d): s = k\n'
+case('loops_with_one_variable', 'L = 3\n' + LOOPS % (1, 4), 'L = 3\n' + LOOPS % (5, 7), '', 'm.T, m.s, m.k', ([5, 2], 7, 7))

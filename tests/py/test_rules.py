@@ -343,6 +343,24 @@ class Options(Program):
         self.assertEqual([(one['module'], one['name'], one['line']) for one in derived[:3]], [('a', 'Y', 3), ('a', 'Z', 4), ('a', 'L', 5)])
         self.assertEqual([one['name'] for one in derived[3:]], ['d', 'e'])
 
+    def test_what_left_and_came_again_is_named_whole(self):
+        self.write(m='class K:\n    def a(self): return 1\n')
+        bound = self.load('m').K().a
+        self.write(m='class K:\n    pass\n')
+        self.reload()
+        self.write(m='class K:\n    x = 1\n    def a(self): return 2\n')
+        entry = self.entry(self.reload())
+        self.assertEqual(bound(), 1)
+        self.assertEqual([one['name'] for one in entry['kept_old']], ['K.a'])
+
+    def test_derived_from_what_is_hidden_below(self):
+        self.write(m='X = 1\nY = X\nX = 5\n')
+        m = self.load('m')
+        self.write(m='X = 2\nY = X\nX = 5\n')
+        dry, real = self.entry(self.reload(dry_run=True)), self.entry(self.reload())
+        self.assertEqual([one['name'] for one in real['derived']], ['Y'])
+        self.assertEqual((m.X, m.Y, dry['derived']), (5, 1, real['derived']))
+
     def test_undo_empties_caches(self):
         text = 'import functools\n@functools.lru_cache()\ndef f(): return %d\n'
         self.write(m=text % 1)
