@@ -66,3 +66,5 @@ case('star_import_above_own', {'n': 'A = 1\n', 'm': STAR + OWN, 'z': USER}, {'n'
      'm.f(), m.X, z.f()', ('own', 1, 'own'))
 case('own_definition_left_above_a_star_import', {'n': 'X = 1\n', 'm': STAR + 'X = 2\n'}, {'m': STAR}, '', 'm.X', 1)
 case('own_import_left_above_a_star_import', {'n': 'import os\n', 'm': STAR + 'import os\n'}, {'m': STAR}, '', 'hasattr(m, "os")', True)
+case('def_moves_under_if', {'b': 'R = [1]\ndef f(a=5): return a\n', 'a': 'from b import f as g\n'},
+     {'b': 'R = [1]\nif R:\n    def f(a=3): return a\nelse:\n    f = None\n'}, 'h = a.g', 'a.g(), a.g is h, b.f is h', (3, True, True))

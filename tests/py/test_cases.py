@@ -48,6 +48,7 @@ FORESEEN = ('changed', 'added', 'removed', 'rebound', 'executed', 'derived', 'ke
 ONLY_RUNNING_TELLS = {
     'base_added': ['kept_old'],              # that CPython does not let the class change
     'fn_to_class': ['kept_old'],
+    'def_moves_under_if': ['rebound'],       # which branch runs
     'default_under_an_object': ['kept_old'],  # what the decorator makes
     'size_of_a_cache': ['kept_old'],
     'slots_added': ['changed', 'kept_old'],
