@@ -13,6 +13,7 @@ class Guess:
     def __init__(self):
         self.changed, self.removed, self.statements, self.undecided, self.warnings = [], [], [], [], []
         self.refused, self.moved = [], False
+        self.documents = False               # whether the module itself sets docstrings
         self.unsure = []                     # names of definitions whose decorators cannot be compared
         self.undecorated = []                # of all statements, those whose decorators do not run again
         self.members = []                    # (path of the class statements, statements to run, names to remove, more)
@@ -122,6 +123,8 @@ def guess(module, code, tree, signatures, keep=()):
         elif name not in paths and '.' not in name and module.dict.get(name) is function and name not in bound:
             result.removed.append(name)
         result.moved = result.moved or (mine, function.__code__.co_firstlineno) not in places
+    result.documents = any('__doc__' in stored(one, ('STORE_ATTR',)) for one in [code] + [node.code for node in root.walk()]
+                           if '__doc__' in one.co_names)
     runtime = assigned_by_functions(root) | set(keep)
     deleted = [name for one in trees.inside(tree.body) if trees.kind(one) == 'Delete' for name in trees.bound(one)]
     for statement in tree.body:
@@ -362,10 +365,11 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
         if trees.kind(statement) == 'AnnAssign' and statement not in statements and {
                 trees.mangled(one, path[-1].name) for one in names} & set(come):
             statements.append(statement)
+    gone = other_docstring(result, kind, path[-1], name, statements)
     order = [name for one in path[-1].body for name in trees.stored(one) if name in members]
     built = built or order != [name for name in members if name in order]
     built = fields.look_at_all(kind, path[-1]) and bool(built or come or lost)
-    gone = [member for member in members if member not in found]
+    gone += [member for member in members if member not in found]
     gone += [name for name in given if name not in found and name in host.class_dict(kind) and
              same_value(host.class_dict(kind)[name], given[name])]
     for member, value in namespace.items():
@@ -380,6 +384,27 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
                                not member.startswith('__') and type(value) is not type(host.FunctionType.__globals__))
     if statements or gone or built or lost:
         result.members.append((path, shadow.with_later(path[-1].body, statements), gone, (built, lost)))
+
+
+def lines_of(text):
+    """The lines of a docstring without their indentation, which compilers from 3.13 on take off."""
+    return [line.strip() for line in text.strip().split('\n')] if type(text) is str else text
+
+
+def other_docstring(result, kind, statement, name, statements):
+    """Compare the docstring of a class; [its name] if it left the source."""
+    first, live = statement.body[0], host.class_dict(kind).get('__doc__')
+    source = trees.literal(first.value) if trees.kind(first) == 'Expr' and trees.is_literal(first.value) else None
+    source = source if type(source) is str else None
+    if lines_of(source) == lines_of(live) or host.sys.flags.optimize > 1:
+        return []
+    if type(kind) is type and not statement.decorator_list and not issubclass(kind, tuple) and not result.documents and \
+            (live is None or type(live) is str):
+        statements.extend([first] if source is not None else [])
+        return [] if source is not None else ['__doc__']
+    if source is not None:                   # without one in the source, a decorator or metaclass may have made it
+        result.warnings.append('the docstring of %s is not what the source says, and is left alone' % name)
+    return []
 
 
 def other_kind(statement, live):

@@ -166,3 +166,10 @@ case('annotations_of_what_dataclasses_made', NOTES % ('', 'a', 'b', '', 1), NOTE
      'list(m.K.__init__.__annotations__)', ['b', 'a', 'return'], (3, 7))
 case('field_gets_a_default', TWO % ('a', 'b'), (TWO % ('a', 'b')).replace('b: int', 'b: int = 2'), 'k = m.K(1, 5)', 'm.K(1).b, k.b',
      (2, 5), (3, 7))
+DOC = 'def f(): return 1\nclass K:\n    %s\n    x = 1\n    def a(self): return %d\n'
+case('class_docstring_added', DOC % ('', 1), DOC % ('"new"', 1), 'K = m.K', 'K.__doc__', 'new')
+case('class_docstring_changed', DOC % ('"old"', 1), DOC % ('"""new\n\n    more"""', 2), 'k = m.K()',
+     '"new" in m.K.__doc__ and "more" in m.K.__doc__, k.a()', (True, 2))
+case('class_docstring_removed', DOC % ('"old"', 1), DOC % ('', 1), 'K = m.K', 'K.__doc__', None)
+case('class_docstring_of_the_program', DOC % ('"old"', 1) + 'K.__doc__ += "!"\n', DOC % ('"old"', 2) + 'K.__doc__ += "!"\n',
+     'k = m.K()', 'k.a(), m.K.__doc__', (2, 'old!'))
