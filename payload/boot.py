@@ -144,12 +144,16 @@ class Context:
             gc.disable()
 
     def surely(self, action):
-        """Do what must be done even if a late interrupt or a handler of the program raises in the middle."""
+        """Do what must be done even if a late interrupt or a handler of the program raises in the middle.
+
+        ACTION can be begun again, and is brief; what it raises the last time goes on, so that nothing seems done that is not.
+        """
         for _ in range(8):
             try:
                 return action()
             except BaseException as error:
                 kept['raised'].append(error)
+        return action()
 
     def at_end(self, action):
         """Do ACTION when the work has ended, however it did, whether it was done before or not."""

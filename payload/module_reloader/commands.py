@@ -108,12 +108,14 @@ class Work:
         self.others = self.result.modules
         surely = getattr(self.context, 'surely', lambda action: action())
         result = surely(lambda: self.outcome_at_last(work))
+        known = 'the work was done' if not work.unsettled else 'nothing was changed' if work.broken is not None else \
+            'how far the work came is not known'
         work.cause = work.broken = None      # their tracebacks hold all that was looked at, and it them
         if result is not None:
             return result
         self.result.status, self.result.modules = 1, self.others
-        self.result.error = report.error('engine', 'the work was ended from outside too often to say more than that it was '
-                                         + ('not done' if work.unsettled else 'done'))
+        self.result.error = report.error('interrupted-by-program',
+                                         'a signal handler of the program raised again and again: ' + known)
         return self.result
 
     def outcome_at_last(self, work):

@@ -9,7 +9,7 @@ import threading
 import unittest
 from unittest import mock
 
-from harness import Block, command, request
+from harness import BOOT, SOURCE, Block, command, request
 
 
 def run(code, **more):
@@ -259,6 +259,28 @@ class Interrupts(unittest.TestCase):
                 self.assertEqual(gc.isenabled(), enabled)
             finally:
                 gc.enable()
+
+
+class Surely(unittest.TestCase):
+    """Context.surely(): what is raised in its action begins it again, and the last one goes on."""
+
+    def surely(self, times):
+        names = {'source': SOURCE}
+        exec(BOOT, names)
+        left, context = [times], object.__new__(names['Context'])
+
+        def action():
+            if left[0]:
+                left[0] -= 1
+                raise LookupError(left[0])
+            return 'done'
+        return context.surely(action)
+
+    def test_begun_again(self):
+        self.assertEqual([self.surely(times) for times in (0, 1, 8)], ['done'] * 3)
+
+    def test_what_was_not_done_is_not_taken_for_done(self):
+        self.assertRaises(LookupError, self.surely, 9)
 
 
 class FromOutside(unittest.TestCase):
