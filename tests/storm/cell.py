@@ -17,7 +17,9 @@ LIBRARY = os.path.join(os.path.dirname(MR_ATTACH), 'storm', 'helper.so')
 JEMALLOC = '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2'
 GREENLET = '/usr/lib/python3/dist-packages/greenlet'
 STUCK = 15.0                        # seconds without a step forward that count as a hang
-RSS_SLACK = 1536                    # kB that an interpreter's heap may grow or shrink by itself
+# By how much each may grow by itself: an interpreter keeps the room of its highest peak (a reload that handlers end again and
+# again has one); the history of 200 commands fills, and its other threads allocate.
+SLACK = {'kB': 4096, 'blocks': 4000, 'mappings': 1}
 
 # What their programs do to themselves all the time.
 LOADS = ('dlopen', 'imports')
@@ -126,7 +128,7 @@ class Program(Target):
     def sizes(self):
         status = status_of(self.pid)
         with open('/proc/%d/maps' % self.pid) as maps:
-            lines = sum(1 for _ in maps)
+            lines = sum(1 for line in maps if len(line.split()) > 5 or ' rw-p ' not in line)     # not those of heaps
         return {'mappings': lines, 'descriptors': len(os.listdir('/proc/%d/fd' % self.pid)),
                 'threads': int(status['Threads']), 'kB': int(status['VmRSS'].split()[0])}
 
@@ -147,8 +149,7 @@ def grown(windows):
     found = []
     for early, late in zip(windows, windows[1:]):
         for what in early:
-            slack = RSS_SLACK if what == 'kB' else 1 if what == 'mappings' else 0
-            if late[what] > early[what] + slack:
+            if late.get(what, 0) > early[what] + SLACK.get(what, 0):
                 found.append('%s grew from %d to %d' % (what, early[what], late[what]))
     return found
 
