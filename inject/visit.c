@@ -67,6 +67,7 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	target_syscall(target, tid, &blocked);
 	target_rehearse(target, &blocked, &rehearsal);
 	visit->python_caller = moment_python_caller(&rehearsal);
+	visit->rehearsed = blocked;
 	if (blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
@@ -145,13 +146,25 @@ static bool writable(const struct mr_target *target, uint64_t at)
 	return map && map->perms[1] == 'w' && at + 16 <= map->end;
 }
 
+/* Whether the wait has to be called again; it may have begun since the rehearsal, in other code. */
+static bool called_again(struct visit *visit)
+{
+	const struct cpu_call *call = &visit->thread.call;
+	bool same = visit->rehearsed.kind == PROC_SYSCALL_IN && visit->rehearsed.nr == call->nr &&
+		    visit->rehearsed.sp == cpu_sp(&visit->thread.regs);
+
+	if (call->in && wait_breaks(call->nr) && wait_finite(call->nr, call->arg) && !same && !visit->looked)
+		visit_look(visit, SCENE_DEPTH);
+	return wait_again(call, visit->python_caller);
+}
+
 void visit_frame(struct visit *visit)
 {
 	struct thread *thread = &visit->thread;
 	struct stage_frame *frame = &visit->frame.frame;
 	uint64_t at = 0, unit = 0;
 
-	cpu_frame(&thread->regs, wait_again(&thread->call, visit->python_caller), &visit->frame);
+	cpu_frame(&thread->regs, called_again(visit), &visit->frame);
 	frame->mask = thread->mask;
 	frame->stopped_at = thread->stopped_ns;
 	if (frame->wait && wait_limit(&thread->call, &at, &unit) && writable(visit->target, at)) {
@@ -234,6 +247,6 @@ void visit_end(struct visit *visit)
 
 	if (!visit->thread.held)
 		return;
-	again = visit->thread.call.result == -4 && wait_again(&visit->thread.call, visit->python_caller);
+	again = visit->thread.call.result == -4 && called_again(visit);
 	account(visit, thread_release(&visit->thread, again));
 }

@@ -14,7 +14,8 @@ struct visit {
 	struct thread thread;
 	struct scene scene;
 	struct cpu_frame frame;
-	bool python_caller;	/* the wait is in CPython's own code: known before the stop */
+	struct proc_syscall rehearsed;	/* what it waited in before the stop */
+	bool python_caller;	/* that wait, or the one of the last look, is in CPython's own code */
 	bool parked, looked;
 	const char *wait_name;
 	struct mr_timing *timing;	/* stopped, stopped_sum and stops are counted here */

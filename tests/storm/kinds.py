@@ -504,8 +504,8 @@ def aio(program):
     async def rounds():
         arrived = loop.create_future()
         loop.add_reader(reader, lambda: arrived.done() or arrived.set_result(os.read(reader, 10)))
-        loop.call_later(0.01, os.write, writer, b'piece')
         began = time.monotonic()
+        loop.call_later(0.01, os.write, writer, b'piece')
         program.expect('arrived', await arrived, b'piece')
         program.lasted('event loop', time.monotonic() - began, 0.01 - 0.002)
         loop.remove_reader(reader)

@@ -217,6 +217,25 @@ Test(visit, a_wait_that_would_begin_anew_is_left_alone)
 	subject_end(&subject);
 }
 
+/* The rehearsal saw it in CPython's own wait; when it stopped it was in this one, which nobody would begin again. */
+Test(visit, a_wait_that_began_before_the_stop_is_called_again)
+{
+	subject_start(&subject, body_finite_epoll);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_epoll_wait));
+	subject_map(&subject);
+	visit.target = &subject.target;
+	visit.timing = &timing;
+	visit.python_caller = true;
+	visit.scene = (struct scene){ .python = &subject.target.python, .images = &subject.target.images,
+				      .unwinder = subject.target.unwinder, .verdicts = &subject.target.verdicts };
+	cr_assert_eq(thread_hold(&visit.thread, subject.pid, test_now() + 2000 * MS, &err), 0);
+	visit_end(&visit);
+	cr_assert_eq(subject_wait(&subject, 2000), 0);
+	cr_expect_eq(subject.shared->result, 0, "errno %d", subject.shared->error);
+	cr_expect_geq(subject.shared->ended - subject.shared->began, 400 * MS);
+	subject_end(&subject);
+}
+
 static void body_pause(struct shared *shared)
 {
 	shared->ready = 1;
