@@ -100,7 +100,7 @@ def too_late(plan, places, chosen):
     """(statement that runs, the one above it that bound a name which it reads, the name, those below that bind it)."""
     body = plan.examined.tree.body
     work = [(body.index(one), one, evaluated(one), set(trees.bound(one))) for one in chosen]
-    work += [(body.index(one.path[0]), one.path[-1], [part for made in one.statements for part in evaluated(made)],
+    work += [(next(number for number, top in enumerate(body) if one.path[0] in trees.inside([top])), one.path[-1], [part for made in one.statements for part in evaluated(made)],
               {name for made in one.path[-1].body for name in trees.bound(made)}) for one in plan.classes if one.path]
     for name, there in places.items():
         for index, statement, nodes, own in work if len(there) > 1 else ():

@@ -173,3 +173,5 @@ case('class_docstring_changed', DOC % ('"old"', 1), DOC % ('"""new\n\n    more""
 case('class_docstring_removed', DOC % ('"old"', 1), DOC % ('', 1), 'K = m.K', 'K.__doc__', None)
 case('class_docstring_of_the_program', DOC % ('"old"', 1) + 'K.__doc__ += "!"\n', DOC % ('"old"', 2) + 'K.__doc__ += "!"\n',
      'k = m.K()', 'k.a(), m.K.__doc__', (2, 'old!'))
+IF = 'X = 1\nif X:\n    class K:\n        x = %d\nY = 2\nX = 3\n'
+case('class_under_if_attr', IF % 1, IF % 2, 'K = m.K', 'K.x, m.K is K', (2, True))
