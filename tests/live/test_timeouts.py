@@ -43,7 +43,7 @@ class Timeouts(LiveTest):
         """Where the interrupt comes, the thread mostly waits for the GIL."""
         with Target('busy4', python) as target:
             for _ in range(8):
-                self.assertStatus(target.attach('-t', '0.3', 'exec', FOREVER), 7)
+                self.assertStatus(target.attach('-t', '2', 'exec', FOREVER), 7)
             self.assertUnharmed(target)
             target.stop()
 

@@ -28,6 +28,7 @@ from cell import MR_ATTACH, PATIENCE, TIMED, UNTOUCHED, Program, can, grown, too
 from harness import DEFAULT, HERE_NOW, REQUIRED, environment, read
 from kinds import KINDS
 
+STARVES = ('traced',)         # its main thread changes the tracer all the time, and rarely lets go of the GIL
 WARM_UP, WINDOW, SAMPLE, LOOK = 200, 1000, 20, 50
 ENDINGS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE,
            'RLIMIT_AS', 'RLIMIT_DATA')
@@ -232,11 +233,20 @@ class Storm:
         the look and the stop, is begun anew."""
         return self.plan.late + self.longest + (0.25 if self.program.way in UNTOUCHED else 0)
 
+    def left_behind(self):
+        """A thread of ours that still waits for the GIL keeps its region; the next mr-attach takes it out, and may leave its own."""
+        for _ in range(3):
+            harm = self.program.left_behind(self.program.way in UNTOUCHED + STARVES)
+            if not harm or self.plan.gdb:
+                break
+            self.ask('1')
+        return harm
+
     def finish(self, twin):
         if self.take():
             for harm in self.ledger.wrong():
                 self.fail(harm)
-        for harm in self.program.left_behind(self.program.way in UNTOUCHED) + grown(self.windows):
+        for harm in self.left_behind() + grown(self.windows):
             self.fail(harm)
         said = self.program.testimony()
         for harm in said['wrong'] + (too_late(said, twin.testimony(), self.margin()) if twin else []):
