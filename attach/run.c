@@ -185,14 +185,14 @@ static void skip(const struct run *run, const struct selected *process, const st
 }
 
 /* info: a refusal is what it tells, not its failure. Only of a process that is not there nothing can be told. */
-static int run_info(pid_t pid, const struct preflight *facts, int refused, struct outcome *ret, struct mr_error *err)
+static int run_info(const struct preflight *facts, int refused, struct outcome *ret, struct mr_error *err)
 {
 	AUTO_TARGET struct mr_target *target = NULL;
 	struct mr_error unopened = MR_ERROR_INIT;
 
 	if (refused && err->code == MR_E_NO_PROCESS)
 		return refused;
-	if (mr_target_open(pid, &target, &unopened))
+	if (mr_target_open(&facts->target, &target, &unopened))
 		target = NULL;
 	/* The preflight's reason comes first: it is why the rest could not be seen. */
 	if (info_fill(ret->report, &facts->target, target, refused ? err : &unopened))
@@ -217,13 +217,12 @@ static bool is_on_stack(const struct job *job)
 	return !strcmp(job->run->options->on_stack, "wait") && report_is_error(job->outcome.report, "on-stack");
 }
 
-/* All that an attempt needs is looked at anew: between two of them the process goes on. */
-static int run_once(struct job *job, struct mr_error *err)
+static int run_once(struct job *job, const struct mr_facts *facts, struct mr_error *err)
 {
 	const struct run *run = job->run;
 	pid_t pid = job->process.pid;
 	AUTO_TARGET struct mr_target *target = NULL;
-	int r = mr_target_open(pid, &target, err);
+	int r = mr_target_open(facts, &target, err);
 
 	if (r) {
 		target = NULL;
@@ -264,6 +263,17 @@ static bool wait_for_another(struct job *job, double start)
 	return true;
 }
 
+/* All that an attempt needs is looked at anew: between two of them the process goes on. */
+static int look_anew(struct mr_facts *facts, struct mr_error *err)
+{
+	struct mr_facts before = *facts;
+	int r = mr_look(before.pid, facts, err);
+
+	if (!r && facts->start_time != before.start_time)
+		return mr_fail(err, MR_E_ENDED, 0, "process %ld", (long)before.pid);
+	return r;
+}
+
 static int run_command(struct job *job, struct mr_error *err)
 {
 	const struct options *options = job->run->options;
@@ -272,12 +282,12 @@ static int run_command(struct job *job, struct mr_error *err)
 	int r = preflight_run(options, job->process.pid, &facts, err);
 
 	if (options->command->id == COMMAND_INFO)
-		return run_info(job->process.pid, &facts, r, &job->outcome, err);
+		return run_info(&facts, r, &job->outcome, err);
 	if (r)
 		return r;
 	do
-		r = run_once(job, err);
-	while (!r && is_on_stack(job) && wait_for_another(job, start));
+		r = run_once(job, &facts.target, err);
+	while (!r && is_on_stack(job) && wait_for_another(job, start) && !(r = look_anew(&facts.target, err)));
 	terminal_progress_end(job->run->terminal);
 	if (r || is_left(job) || !is_on_stack(job))
 		return r;

@@ -108,10 +108,10 @@ struct mr_target;
 int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err);
 
 /*
- * Opens a process for mr_run: reads its maps, finds its interpreter. Stops nothing.
- * Errors: NO_PROCESS, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
+ * Opens the process that mr_look() saw for mr_run: reads its maps, finds its interpreter. Stops nothing. ENDED when its pid
+ * belongs to another process by now. Errors: ENDED, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
  */
-int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err);
+int mr_target_open(const struct mr_facts *facts, struct mr_target **ret, struct mr_error *err);
 void mr_target_close(struct mr_target *target);	/* NULL is fine */
 const struct mr_facts *mr_target_facts(const struct mr_target *target);
 /* For which CPythons compiled code goes along: "3.11, 3.13"; "" when it has to be compiled in every target. */

@@ -139,10 +139,8 @@ static bool memory_gone(pid_t pid)
 
 static int open_process(struct mr_target *target, struct mr_error *err)
 {
-	int r = mr_look(target->pid, &target->facts, err);
+	int r = refuse(&target->facts, err);
 
-	if (r == 0)
-		r = refuse(&target->facts, err);
 	if (r < 0)
 		return r;
 	r = maps_load(target, err);
@@ -168,17 +166,18 @@ static int open_process(struct mr_target *target, struct mr_error *err)
 	return r;
 }
 
-int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
+int mr_target_open(const struct mr_facts *facts, struct mr_target **ret, struct mr_error *err)
 {
 	struct mr_target *target = calloc(1, sizeof(*target));
 	int r;
 
 	*ret = NULL;
 	if (!target)
-		return mr_fail(err, MR_E_MEMORY, ENOMEM, "process %d", (int)pid);
-	target->pid = pid;
-	target->memory = (struct memory){ pid, -1 };
-	target->images.memory = (struct memory){ pid, -1 };
+		return mr_fail(err, MR_E_MEMORY, ENOMEM, "process %d", (int)facts->pid);
+	target->facts = *facts;
+	target->pid = facts->pid;
+	target->memory = (struct memory){ facts->pid, -1 };
+	target->images.memory = (struct memory){ facts->pid, -1 };
 	r = open_process(target, err);
 	if (r == 0)
 		r = target_alive(target, err);

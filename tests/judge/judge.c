@@ -137,11 +137,12 @@ int main(int argc, char **argv)
 {
 	struct mr_error err = MR_ERROR_INIT;
 	struct mr_target *target;
+	struct mr_facts facts;
 	int count = argc == 3 ? atoi(argv[2]) : 0;
 	unsigned int random = 1;
 
 	(void)elf_version(EV_CURRENT);
-	if (!count || mr_target_open(atoi(argv[1]), &target, &err) < 0) {
+	if (!count || mr_look(atoi(argv[1]), &facts, &err) < 0 || mr_target_open(&facts, &target, &err) < 0) {
 		(void)fprintf(stderr, "judge: %s: %s\n", count ? mr_code_name(err.code) : "PID COUNT", err.what);
 		return 2;
 	}

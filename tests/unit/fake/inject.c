@@ -50,7 +50,7 @@ static int fail_as(const char *variable, struct mr_error *err)
 	return mr_fail(err, MR_E_BUG, 0, "%s is %s", variable, wanted);
 }
 
-int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
+int mr_target_open(const struct mr_facts *facts, struct mr_target **ret, struct mr_error *err)
 {
 	struct mr_target *target;
 	int r = fail_as("MR_FAKE_OPEN", err);
@@ -60,11 +60,7 @@ int mr_target_open(pid_t pid, struct mr_target **ret, struct mr_error *err)
 	target = calloc(1, sizeof(*target));
 	if (!target)
 		return mr_fail(err, MR_E_MEMORY, 0, "fake");
-	r = mr_look(pid, &target->facts, err);
-	if (r) {
-		free(target);
-		return r;
-	}
+	target->facts = *facts;
 	target->python = (struct mr_python){ .major = 3, .minor = 11, .micro = 7, .shared = true,
 					     .image = "/usr/lib/libpython3.11.so.1.0",
 					     .free_threaded = getenv("MR_FAKE_NO_GIL") != NULL,
