@@ -22,6 +22,7 @@ class Change:
         self.staged, self.header, self.whole = {}, False, bool(path and path[-1].decorator_list)
         self.undecorated = []                # of the statements, those whose decorators do not run again
         self.unannotated = ()                # names that had an annotation, and stand in the body without one
+        self.lent, self.rebound = {}, None   # values that the statements are to find; names that they bound before, if known
 
 
 def builds(meta):
@@ -80,7 +81,7 @@ def changes(plan, old_root, new_root, signatures):
             refused.append({'name': node.path, 'reason': 'the tables of the standard library cannot be read'})
             continue
         gone, come = units.compare(old_units, new_units)
-        come = come + host.part('shadow').overtaken(old_units, new_units)
+        fresh, come = come, come + host.part('shadow').overtaken(old_units, new_units)
         fields = host.part('fields')
         noted = fields.others(node, new, gone, come, signatures)
         moved = fields.reordered(old_units, new_units) if not gone and not come else False
@@ -100,6 +101,7 @@ def changes(plan, old_root, new_root, signatures):
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)
         change.header = built and (noted or moved)
+        change.rebound = host.part('shadow').rebound(path[-1].body, hit, new_units, gone, fresh)
         change.unannotated = set(fields.annotated(gone)) - set(fields.annotated(new_units))
         if any(getattr(one, 'decorator_list', ()) for one in hit):
             change.undecorated = host.part('decorators').stay(plan, hit, path[-1].body, gone, host.class_dict(kind), signatures,
@@ -230,6 +232,11 @@ def stage(change, module, tree, code, context):
         namespace.pop(name, None)
     if isinstance(namespace.get('__annotations__'), dict):
         namespace['__annotations__'] = dict(namespace['__annotations__'])
+    if type(change.kind).__module__ == 'enum':   # in the body, members are their values still
+        namespace.update((name, one._value_) for name, one in namespace['_member_map_'].items())
+    namespace.update(change.lent)
+    for name in [name for name, value in change.lent.items() if value is journals.ABSENT]:
+        del namespace[name]
     before = dict(namespace, __annotations__=change)
     if body.co_freevars:
         raise host.Refusal('refused', 'the class %s is made inside a function' % change.name)

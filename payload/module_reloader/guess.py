@@ -127,9 +127,11 @@ def guess(module, code, tree, signatures, keep=()):
                            if '__doc__' in one.co_names)
     runtime = assigned_by_functions(root) | set(keep)
     deleted = [name for one in trees.inside(tree.body) if trees.kind(one) == 'Delete' for name in trees.bound(one)]
-    for statement in tree.body:
+    last = {name: number for number, one in enumerate(tree.body) for name in shadow.names_of(module, one)}
+    for number, statement in enumerate(tree.body):
         if not set(trees.bound(statement)) & set(deleted) - set(module.dict):
-            compare_statement(result, statement, module.dict, runtime)
+            again = {name for name in trees.bound(statement) if last[name] > number}  # what is live is a later one's
+            compare_statement(result, statement, module.dict, runtime | again)
     compare_decorators(result, module, tree, root)
     named = dict(baseline.classes_of(module))
     statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}

@@ -31,6 +31,7 @@ class Plan:
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
         self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
         self.hidden, self.rebound_here = set(), set()  # of those, the ones read between; names that changed statements bound
+        self.fresh, self.lent = set(), {}    # ids of the statements that changed or came; by id: the values lent to a statement
         self.running = []
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
 
@@ -98,7 +99,7 @@ def compare(plan, old_root, new_root, signatures):
                     'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
-    come = come + host.part('shadow').overtaken(old, new)
+    fresh, come = come, come + host.part('shadow').overtaken(old, new)
     end, late = reached(plan.module, old, new), False
     for line in sorted({line for unit in come for line in unit.lines + [unit.line] if line}):
         statement = trees.at_line(examined.tree.body, line)
@@ -108,6 +109,7 @@ def compare(plan, old_root, new_root, signatures):
             late = True
         else:
             plan.statements.append(statement)
+            plan.fresh.add(id(statement))
     if late:
         plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
     if any(getattr(one, 'decorator_list', ()) for one in plan.statements):
@@ -126,7 +128,7 @@ def compare(plan, old_root, new_root, signatures):
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
-    plan.rebound_here = {name for unit in gone for name in unit.names()}
+    plan.rebound_here = host.part('shadow').rebound(examined.tree.body, plan.statements, new, gone, fresh)
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)

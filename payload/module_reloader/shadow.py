@@ -6,9 +6,11 @@ name from what it was (`x += 1`, `f = wrap(f)`), and one of which only running i
 ones always run again: a property and its setter are one.
 
 The other way round, a statement that runs may read a name as one above it bound it, while the module has what one below bound.
-The one above runs again if all those below do; else the reload is refused: the name would have the wrong value.
+The one above runs again if all those below do; else the statement is lent the value for the time that it runs, if it is
+a constant or a function that can be found, such as the one in what `f = wrap(f)` made; else the reload is refused: the
+name would have the wrong value.  The same holds for what statements in the body of one class read of each other.
 """
-from . import host, order, rebind, trees
+from . import host, journal as journals, order, reading, rebind, trees
 
 SIMPLE = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef', 'Import', 'ImportFrom', 'Assign', 'AnnAssign')
 
@@ -32,96 +34,137 @@ def reads(statement, names):
 
 def arrange(plan, statements):
     """STATEMENTS and those that must run after them; plan.shadowed says what is put back after which."""
-    body, chosen = plan.examined.tree.body, list(statements)
+    body, chosen, count = plan.examined.tree.body, list(statements), -1
     bound, places = [names_of(plan.module, one) for one in body], {}
     for index, names in enumerate(bound):
         for name in names:
             places.setdefault(name, []).append(index)
-    pull(plan, places, chosen)
+    while count != len(chosen):
+        count = len(chosen)
+        follow(plan, bound, places, chosen)
+        pull(plan, places, chosen)
     for index, statement in enumerate(body):
-        if statement in chosen:
-            names = {name for name in bound[index] if places[name][-1] > index}
-            for number in sorted({number for name in names for number in places[name] if number > index}):
-                later, common = body[number], names & bound[number]
-                if later not in chosen and not trees.is_main_guard(later) and reads(later, common):
-                    chosen.append(later)
-                names -= common if later in chosen else set()
-            if names:
-                plan.shadowed[id(statement)] = names
-                plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
-                                if one not in chosen and looks(evaluated(one), name)}
-    for statement, above, name, _ in too_late(plan, places, chosen):
-        plan.refuse(name, 'line %d reads it as line %d binds it, and the module has what a later statement binds' % (
-            statement.lineno, above.lineno))
+        names = {name for name in bound[index] if not any(body[n] in chosen for n in places[name] if n > index)
+                 and places[name][-1] > index} if statement in chosen else None
+        if names:
+            plan.shadowed[id(statement)] = names
+            plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
+                            if one not in chosen and reading.first([one], name) == reading.READS}
+    for found in list(too_late(plan, places, chosen)):
+        if not lent(plan, *found):
+            above = 'as line %d binds it' % found[1].lineno if found[1] is not None else 'before this module binds it'
+            plan.refuse(found[2], 'line %d reads it %s, and the module has what a later statement binds' % (
+                found[0].lineno, above))
+    for change in plan.classes:
+        inside_class(plan, change)
     return sorted(chosen, key=body.index)
 
 
-def evaluated(statement):
-    """The nodes of which all is evaluated when a statement runs; the bodies of functions are not."""
-    what, inner = trees.kind(statement), trees.bodies(statement)
-    if what in ('FunctionDef', 'AsyncFunctionDef'):
-        return trees.made_from(statement)
-    if what in ('Assign', 'AnnAssign'):
-        targets = getattr(statement, 'targets', None) or [statement.target]
-        return trees.made_from(statement) + [one for one in targets if trees.kind(one) in ('Attribute', 'Subscript')]
-    if what == 'ClassDef':
-        inner, found = [statement.body], statement.decorator_list + statement.bases + [one.value for one in statement.keywords]
-    else:
-        found = [getattr(statement, name) for name in ('test', 'iter', 'subject') if hasattr(statement, name)]
-        found += [one.context_expr for one in getattr(statement, 'items', ())]
-    return found + [part for body in inner for one in body for part in evaluated(one)] if inner else [statement]
+def follow(plan, bound, places, chosen):
+    """Have those run too that compute a name from what a statement above them, which runs, binds."""
+    body = plan.examined.tree.body
+    for index, statement in enumerate(body):
+        names = {name for name in bound[index] if places[name][-1] > index} if statement in chosen else set()
+        for number in sorted({number for name in names for number in places[name] if number > index}):
+            later, common = body[number], names & bound[number]
+            if later not in chosen and not trees.is_main_guard(later) and reads(later, common):
+                chosen.append(later)
+            names -= common if later in chosen else set()
 
 
-def looks(nodes, name):
-    """Whether NODES read a name of the module; one that a comprehension binds is its own."""
-    return any(rebind.uses(one, {name}, (), ()) and name not in inner(one) for one in nodes)
-
-
-def inner(node):
-    """The names that the comprehensions in an expression bind."""
-    found = set(trees.targets(node.target)) if trees.kind(node) == 'comprehension' else set()
-    for field in node._fields:
-        part = getattr(node, field, None)
-        for one in part if isinstance(part, list) else [part]:
-            found |= inner(one) if hasattr(one, '_fields') else set()
-    return found
-
-
-def origins(statement, name):
-    """What an import binds to NAME; of any other statement itself, which is like no other."""
-    if trees.kind(statement) not in ('Import', 'ImportFrom'):
-        return {statement}
-    where = getattr(statement, 'module', None), getattr(statement, 'level', None)
-    return {where + ((one.name if one.asname else one.name.partition('.')[0]),) for one in statement.names
-            if name == (one.asname or one.name.partition('.')[0])}
+def runs(plan, chosen):
+    """What runs: (its place in the module, the statement that is named, the statements that are evaluated, the names that
+    it binds, those of them that it may have bound before, the change if it is one of a class)."""
+    body = plan.examined.tree.body
+    for one in chosen:
+        own = set(trees.bound(one))
+        yield body.index(one), one, [one], own, own & set(plan.module.dict) if id(one) not in plan.fresh else \
+            own & plan.rebound_here, None
+    for one in plan.classes:
+        if one.path:
+            place = next(number for number, top in enumerate(body) if one.path[0] in trees.inside([top]))
+            whole = one.whole or one.header
+            own = set() if whole else {name for made in one.path[-1].body for name in trees.bound(made)}
+            yield place, one.path[-1], [one.path[-1]] if whole else one.statements, own, set(), one
 
 
 def too_late(plan, places, chosen):
-    """(statement that runs, the one above it that bound a name which it reads, the name, those below that bind it)."""
-    body = plan.examined.tree.body
-    work = [(body.index(one), one, evaluated(one), set(trees.bound(one))) for one in chosen]
-    work += [(next(number for number, top in enumerate(body) if one.path[0] in trees.inside([top])), one.path[-1], [part for made in one.statements for part in evaluated(made)],
-              {name for made in one.path[-1].body for name in trees.bound(made)}) for one in plan.classes if one.path]
-    for name, there in places.items():
-        for index, statement, nodes, own in work if len(there) > 1 else ():
-            above = [number for number in there if number < index]
-            below = [number for number in there if number > index]
-            again = name in own and name in plan.rebound_here and trees.kind(statement) in SIMPLE + ('AugAssign',)
-            if not above or not (below or again) or name in own and not again or not looks(nodes, name):
+    """(statement that runs, the one above it that bound a name which it reads, the name, those below that bind it, the change):
+    the name has been bound again since. Where none is above, Python's own name is meant."""
+    body, builtins = plan.examined.tree.body, host.builtin('builtins').__dict__
+    for index, statement, parts, own, again, change in runs(plan, chosen):
+        for name, there in places.items():
+            above, below = [n for n in there if n < index], [n for n in there if n > index]
+            if not (below or name in again) or not above and (name not in builtins or name in own) or \
+                    name in own and name not in again or reading.first(parts, name) != reading.READS:
                 continue
-            if len(set().union(*(origins(body[number], name) for number in above[-1:] + below + [index] * again))) == 1:
-                continue
-            if body[above[-1]] not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ()):
-                yield statement, body[above[-1]], name, [body[number] for number in below]
+            if not above:
+                yield statement, None, name, [body[number] for number in below], change
+            elif not alike(body[above[-1]], body[there[-1]], name) and (
+                    body[above[-1]] not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ())):
+                yield statement, body[above[-1]], name, [body[number] for number in below], change
 
 
 def pull(plan, places, chosen):
     """Have the statement above run too, where those below will bind the name again and nobody holds what it leads to."""
-    for _, above, name, below in list(too_late(plan, places, chosen)):
+    for _, above, name, below, _ in list(too_late(plan, places, chosen)):
         live = plan.module.dict.get(name)
         if all(one in chosen for one in below) and above not in chosen and trees.kind(above) in SIMPLE[3:] and \
                 type(live) is not host.FunctionType and not host.is_class(live):
             chosen.append(above)
+
+
+def lent(plan, statement, above, name, below, change):
+    """Whether the statement that runs can be lent what the one above it bound."""
+    live, namespace = plan.module.dict.get(name), plan.module.dict
+    if above is None:
+        found = [host.builtin('builtins').__dict__[name]] if trees.kind(statement) in reading.TAKES else None
+    elif change is None:
+        found = reading.lend(statement, reading.heads(statement), above, name, live, name, namespace)
+    elif not (change.whole or change.header) and all(reading.direct(reading.heads(one), name) for one in change.statements):
+        found = reading.known(above, name, live, name, namespace)
+    else:
+        found = None
+    if found is not None:
+        where = change.lent if change is not None else plan.lent.setdefault(id(statement), {})
+        where[name] = found[0]
+    return found is not None
+
+
+def inside_class(plan, change):
+    """The same for what statements of one class read of each other: no others run, but a value can be lent to all that do."""
+    body, members = change.path[-1].body if change.path and not change.whole else (), host.class_dict(change.kind)
+    for name in sorted({name for one in body for name in trees.bound(one)}):
+        there, full = [number for number, one in enumerate(body) if name in trees.bound(one)], change.name + '.' + name
+        inner = trees.mangled(name, change.path[-1].name)
+        live = members.get(inner, journals.ABSENT)
+        for one in change.statements:
+            if reading.first([one], name) != reading.READS or reading.accessor(one, name):
+                continue
+            found = wanted(plan, change, name, body, there, body.index(one), live)
+            if found is None or found and change.lent.setdefault(inner, found[0]) is not found[0]:
+                plan.refuse(full, 'line %d reads it as an earlier statement of the class binds it, and the class has what a '
+                            'later one binds' % one.lineno)
+        if change.lent.get(inner) is live:
+            del change.lent[inner]
+
+
+def wanted(plan, change, name, body, there, index, live):
+    """[what the statement at INDEX of a class is to find under NAME], [] if something that runs binds it, None if unknown."""
+    above, below = [n for n in there if n < index], [n for n in there if n > index]
+    again = index in there and (change.rebound is None or name in change.rebound) and live is not journals.ABSENT
+    if above and body[above[-1]] in change.statements or not above and index in there:
+        return []
+    if not (below or again) or above and alike(body[above[-1]], body[there[-1]], name):
+        return [live]
+    if not reading.direct(reading.heads(body[index]), name):
+        return None
+    return reading.known(body[above[-1]], name, live, change.name + '.' + name, plan.module.dict) if above else [journals.ABSENT]
+
+
+def alike(one, other, name):
+    """Whether two statements surely bind the same to NAME."""
+    return len(reading.origins(one, name) | reading.origins(other, name)) == 1
 
 
 def with_later(body, statements):
@@ -142,6 +185,12 @@ def overtaken(old, new):
         if name in before and tuple(unit.tokens) in there and before[name].tokens != unit.tokens:
             found.append(unit)
     return found
+
+
+def rebound(body, statements, new, gone, come):
+    """The names that STATEMENTS, which changed, may have bound before: those of units that left, or stand in them as they did."""
+    kept = [unit for unit in new if not any(unit is one for one in come) and trees.at_line(body, unit.line) in statements]
+    return {name for unit in gone + kept for name in unit.names()}
 
 
 def last(units):

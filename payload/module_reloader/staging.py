@@ -39,10 +39,11 @@ def early(plan, work):
 
 
 def execute(plan, statement, code, work):
-    """Run a statement that can wait; the journal gets what it binds."""
+    """Run a statement that can wait, or is lent values; the journal gets what it binds."""
     module, journal = plan.module, work.journal
     local = {name: value for name, value in journal.names(module.dict).items() if value is not MISSING}
-    before = dict(local)
+    local.update(plan.lent.get(id(statement), ()))
+    before, bound = dict(local), trees.bound(statement)
     source = Judge(plan, work).planned(statement) if trees.kind(statement) == 'ImportFrom' else None
     if source is None:
         work.watched(plan, work.context.user, host.builtin('builtins').exec, code, module.dict, local)
@@ -53,7 +54,7 @@ def execute(plan, statement, code, work):
             names = {name: name for name in rebind.exported(seen)}
         local.update((ours, seen[theirs]) for theirs, ours in names.items())
     for name, value in local.items():
-        if name not in before or before[name] is not value:
+        if name not in before or before[name] is not value or name in plan.lent.get(id(statement), ()) and name in bound:
             journal.set('item', module.dict, name, value)
 
 

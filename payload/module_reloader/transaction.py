@@ -182,7 +182,7 @@ class Transaction:
             tree.body = body
         self.context.sources[module.filename()] = plan.examined.data
         forecast.show(plan.ran, statement, before, plan.examined.data)
-        if not aside:
+        if not aside and id(statement) not in plan.lent:
             self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
         else:
             host.part('staging').execute(plan, statement, code, self)

@@ -175,3 +175,5 @@ case('class_docstring_of_the_program', DOC % ('"old"', 1) + 'K.__doc__ += "!"\n'
      'k = m.K()', 'k.a(), m.K.__doc__', (2, 'old!'))
 IF = 'X = 1\nif X:\n    class K:\n        x = %d\nY = 2\nX = 3\n'
 case('class_under_if_attr', IF % 1, IF % 2, 'K = m.K', 'K.x, m.K is K', (2, True))
+case('enum_member_as_a_default', 'import enum\nclass E(enum.Enum):\n    A = 1\n    def v(self, d=A, e=2): return d\n',
+     'import enum\nclass E(enum.Enum):\n    A = 1\n    def v(self, d=A, e=3): return d, e\n', 'a = m.E.A', 'a.v(), m.E.A is a', ((1, 3), True))

@@ -61,14 +61,50 @@ case('constant_to_class', 'f = {"n": 3}\n', 'class f:\n    n = 3\n', '', 'm.f.n'
 case('read_between', 'f = lambda: 1\nt = (7, f)\ndef f(): return 2\n', 'f = lambda: 1\nu = (7, f)\ndef f(): return 2\n', '',
      'm.f(), hasattr(m, "t"), hasattr(m, "u")', (2, True, False), fails='refused')
 case('read_between_by_a_class', 'X = 1\nclass K:\n    a = X\nX = 5\n', 'X = 1\nclass K:\n    a = X + 1\nX = 5\n', '',
-     'm.K.a, m.X', (1, 5), fails='refused')
+     'm.K.a, m.X', (2, 5))
 case('read_between_by_a_default', 'X = 1\ndef f(a=X): return a\nX = 5\n', 'X = 1\ndef f(a=X, b=2): return a\nX = 5\n', '',
-     'm.f(), m.X', (1, 5), fails='refused')
+     'm.f(), m.X, m.f.__defaults__', (1, 5, (1, 2)))
 case('wrapped_otherwise_later', DECO + 'def two(f): return lambda: (2, f())\ndef f(): return 0\nf = deco(f)\n',
-     DECO + 'def two(f): return lambda: (2, f())\ndef f(): return 0\nf = two(f)\n', '', 'm.f()', 'd0', fails='refused')
+     DECO + 'def two(f): return lambda: (2, f())\ndef f(): return 0\nf = two(f)\n', 'h = m.f', 'm.f(), h()', ((2, 0),) * 2)
+case('wrapped_by_what_no_longer_holds_it', 'def one(f): return lambda: 1\ndef two(f): return lambda: (2, f())\ndef f(): return 0\nf = one(f)\n',
+     'def one(f): return lambda: 1\ndef two(f): return lambda: (2, f())\ndef f(): return 0\nf = two(f)\n', '', 'm.f()', 1,
+     fails='refused')
 case('read_between_all_new', 'X = 1\nY = X\nX = 5\n', 'X = 1\nY = X + 0\nX = 6\n', '', 'm.X, m.Y', (6, 1))
 case('counted_up_otherwise', 'X = 1\nX += 1\n', 'X = 1\nX += 2\n', '', 'm.X', 3)
 case('counted_up_once_more', 'X = [1]\nX += [2]\n', 'X = [1]\nX += [2]\nX += [3]\n', 'm.X.append(9)', 'm.X', [1, 2, 9, 3])
 case('read_between_same_import', 'import os\nY = os.sep\nimport os\n', 'import os\nY = os.sep * 2\nimport os\n', '', 'm.Y', '//')
 LOOPS = 'for k in (1, 2): pass\nT = [k for k in (%d, 2)]\nfor k in (3, %d): s = k\n'
 case('loops_with_one_variable', 'L = 3\n' + LOOPS % (1, 4), 'L = 3\n' + LOOPS % (5, 7), '', 'm.T, m.s, m.k', ([5, 2], 7, 7))
+
+# The same inside of one compound statement, and of the body of a class.
+UNDER = 'c = 1\nX = 1\nif c:\n    X += %d\n'
+case('counted_up_under_if', UNDER % 1, UNDER % 2, '', 'm.X', 3)
+READ_UNDER = 'c = 1\nX = 1\nif c:\n    Y = X + %d\n    X = 5\n'
+case('read_before_it_is_bound_under_if', READ_UNDER % 0, READ_UNDER % 2, '', 'm.Y, m.X', (3, 5))
+case('bound_before_it_is_read_under_if', READ_UNDER.replace('    Y', '    X = 2\n    Y') % 0, READ_UNDER.replace('    Y', '    X = 2\n    Y') % 2,
+     'm.c = 7', 'm.Y, m.X, m.c', (4, 5, 7))
+LOOP = 'T = 0\nfor i in (1, %d):\n    T += i\n'
+case('summed_in_a_loop', LOOP % 2, LOOP % 3, '', 'm.T', 4)
+case('read_after_what_a_loop_may_bind', 'L = ()\nX = 1\nfor i in L:\n    X = i\nY = X\nX = 5\n',
+     'L = ()\nX = 1\nfor i in L:\n    X = i\nY = X + 1\nX = 5\n', '', 'm.Y', 1, fails='refused')
+TRY = 'X = 1\ntry:\n    Y = int("%s")\n    X = 2\nexcept ValueError:\n    Y = X\n'
+case('read_by_a_handler', TRY % 7, TRY % 'x', '', 'm.X, m.Y', (1, 1))
+IN_CLASS = 'class K:\n    x = 1\n    a = x + %d\n    x = 2\n    b = x\n'
+case('read_between_in_a_class', IN_CLASS % 0, IN_CLASS % 3, 'm.K.x = 7', 'm.K.a, m.K.x, m.K.b', (4, 7, 2))
+BOTH = 'class K:\n    x = 1\n    a = x + %d\n    x = 2\n    b = x + %d\n'
+case('read_between_and_below_in_a_class', BOTH % (0, 0), BOTH % (3, 3), '', 'm.K.a, m.K.b', (1, 2), fails='refused')
+case('counted_up_in_a_class', 'class K:\n    x = 1\n    x += 1\n', 'class K:\n    x = 1\n    x += 2\n', '', 'm.K.x', 3)
+case('counted_up_once_more_in_a_class', 'class K:\n    x = 1\n', 'class K:\n    x = 1\n    x += 2\n', 'm.K.x = 5', 'm.K.x', 7)
+case('counted_up_under_if_in_a_class', 'class K:\n    x = 1\n    if x:\n        x += 1\n', 'class K:\n    x = 1\n    if x:\n        x += 2\n',
+     '', 'm.K.x', 3)
+case('wrapped_otherwise_in_a_class', DECO + 'class K:\n    def f(self): return 0\n    f = deco(f)\n',
+     DECO + 'def two(f): return lambda self: (2, f(self))\nclass K:\n    def f(self): return 0\n    f = two(f)\n', 'k = m.K()', 'k.f()', (2, 0))
+case('module_s_name_in_a_class_that_binds_it_below', 'x = 1\nclass K:\n    a = x\n    x = 2\n', 'x = 1\nclass K:\n    a = x + 3\n    x = 2\n',
+     '', 'm.K.a, m.K.x', (4, 2))
+case('read_between_by_a_class_made_again', 'import enum\nX = 1\nclass E(enum.Enum):\n    A = X\nX = 2\n',
+     'import enum\nX = 1\nclass E(enum.Enum):\n    A = X\n    B = 7\nX = 2\n', '', 'list(m.E)[0].value', 1, fails='refused')
+case('read_between_equal_constants', 'X = 1\nY = X\nX = 3\nX = 1\n', 'X = 1\nY = X + 1\nX = 3\nX = 1\n', '', 'm.Y, m.X', (2, 1))
+case('python_s_own_name_that_is_bound_below', 'Y = len("abc")\ndef len(x): return 7\n', 'Y = len("abcd")\ndef len(x): return 7\n', '',
+     'm.Y, m.len("")', (4, 7))
+case('untouched_constants_that_are_bound_again', 'X = 1\nif X:\n    X = 5\nY = None\nY = 3\n' + F1, 'X = 1\nif X:\n    X = 5\nY = None\nY = 3\n' + F2,
+     '', 'm.X, m.Y, m.f()', (5, 3, 2))
