@@ -53,13 +53,18 @@ enter:	push	%rbp
 	pop	%rbp
 	jmp	*%rax			/* once counted down, this page may go */
 
-	.globl	thread_enter
-thread_enter:
+	.macro	counted name count
+	.globl	\name\()_enter
+\name\()_enter:
 	push	%rbx
 	mov	%rdi, %rbx
-	call	stub_thread
-	lea	BLOCK_SPAWNED(%rbx), %rdi
+	call	stub_\name
+	lea	\count(%rbx), %rdi
 	mov	BLOCK_LEAVE(%rbx), %rax
 	pop	%rbx
-	jmp	*%rax
+	jmp	*%rax			/* the same */
+	.endm
+
+	counted	thread BLOCK_SPAWNED
+	counted	pending BLOCK_QUEUED
 	.section .note.GNU-stack,"",@progbits

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 3
+#define REQUEST_VERSION 4
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -27,9 +27,10 @@
 #define FRAME_ARG	520
 #define FRAME_HOME	528
 #define BLOCK_INSIDE	44
+#define BLOCK_QUEUED	48
 #define BLOCK_SPAWNED	52
 #define BLOCK_XSTATE_SIZE 56
-#define BLOCK_LEAVE	240
+#define BLOCK_LEAVE	224
 #define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
 #define XSTATE_MAX	16384
 
@@ -142,8 +143,6 @@ struct request_block {
 	uint64_t mask;		/* the signal mask that our thread had before the stub blocked all */
 	uint64_t engine;	/* written by boot.py at its end: the engine is loaded in the process */
 	uint64_t code_off;	/* the NUL-terminated text that the stub evaluates: it executes boot.py */
-	uint64_t run_result;	/* 0 when boot.py came to its end */
-	uint64_t runs;		/* how often it was executed */
 	uint64_t entered_ns, started_ns, ended_ns;	/* CLOCK_MONOTONIC */
 	uint64_t thread;	/* tid: redirected by the tool; once our code runs, the one that runs it */
 	uint64_t ident;		/* its PyThread_get_thread_ident() */
@@ -165,10 +164,11 @@ _Static_assert(offsetof(struct request_block, input_off) == 64, "boot.py reads i
 _Static_assert(offsetof(struct request_block, interrupt) == 128, "boot.py reads it at 128");
 _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at 136");
 _Static_assert(offsetof(struct request_block, engine) == 144, "boot.py writes it at 144");
-_Static_assert(offsetof(struct request_block, asking) == 248, "the engine reads it at 248");
-_Static_assert(offsetof(struct request_block, told_len) == 296, "the engine reads it at 296");
+_Static_assert(offsetof(struct request_block, asking) == 232, "the engine reads it at 232");
+_Static_assert(offsetof(struct request_block, told_len) == 280, "the engine reads it at 280");
 _Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
 _Static_assert(offsetof(struct request_block, inside) == BLOCK_INSIDE, "the assembly");
+_Static_assert(offsetof(struct request_block, queued) == BLOCK_QUEUED, "the assembly");
 _Static_assert(offsetof(struct request_block, spawned) == BLOCK_SPAWNED, "the assembly");
 _Static_assert(offsetof(struct request_block, leave) == BLOCK_LEAVE, "the assembly");
 #endif

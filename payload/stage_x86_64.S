@@ -13,7 +13,7 @@ stage:
 	jmp	1f
 
 	.balign	16
-	.globl	stage_leave		/* void *(uint32_t *count) */
+	.globl	stage_leave		/* returns 0: void *(uint32_t *count), or int */
 stage_leave:
 	lock decl (%rdi)
 	xor	%eax, %eax

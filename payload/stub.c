@@ -27,8 +27,13 @@ void stub_queue(struct request_block *block);
 void stub_spawn(struct request_block *block);
 void stub_interrupt(struct request_block *block);
 void stub_thread(struct request_block *block);
-/* Assembly: stub_thread, and then counts `spawned` down. Hidden, or else its address would come through a GOT. */
+void stub_pending(struct request_block *block);
+/*
+ * Assembly: stub_thread, and then counts `spawned` down; stub_pending, and then counts `queued` down. Hidden, or else their
+ * addresses would come through a GOT.
+ */
 __attribute__((visibility("hidden"))) void *thread_enter(void *block);
+__attribute__((visibility("hidden"))) int pending_enter(void *block);
 
 static uint32_t load(const uint32_t *word)
 {
@@ -161,9 +166,8 @@ static void text_run(struct request_block *block, const char *text, PyObject *na
 {
 	PyObject *code = ((compile_function *)block->py.Py_CompileString)(text, "<mr-attach>", Py_file_input);
 
-	block->run_result = (uint64_t)-1;
-	for (block->runs = 0; code && block->runs < BOOT_RUNS && block->run_result; block->runs++)
-		block->run_result = (uint64_t)(int64_t)boot_run(block, code, names);
+	for (int runs = 0; code && runs < BOOT_RUNS && boot_run(block, code, names) < 0; runs++)
+		;
 	FN(block, Py_DecRef)(code);
 }
 
@@ -174,14 +178,10 @@ static void text_run(struct request_block *block, const char *text, PyObject *na
  */
 static void settle(struct request_block *block, PyObject *names)
 {
-	uint64_t result = block->run_result, runs = block->runs;
-
 	block->ended_ns = raw_now();
 	store(&block->phase, PHASE_DONE);
 	if (block->interrupted)
 		text_run(block, "settle()\n", names);
-	block->run_result = result;
-	block->runs = runs;
 }
 
 /* In a namespace of its own; nothing is printed, and no SystemExit ends the process, whatever is raised. */
@@ -190,7 +190,6 @@ static void python_run(struct request_block *block)
 	PyObject *view = FN(block, PyMemoryView_FromMemory)((char *)block, (Py_ssize_t)block->size, PyBUF_WRITE);
 	PyObject *builtins = FN(block, PyImport_AddModule)("builtins"), *names = FN(block, PyDict_New)();
 
-	block->run_result = (uint64_t)-1;
 	if (view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
 	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0) {
 		handlers_run(block, names);
@@ -294,24 +293,21 @@ void stub_parked(struct request_block *block)
 		take_and_start(block, WAY_PARKED);
 }
 
-/* CPython calls this in the main thread with the GIL held, between two bytecodes. */
-static int pending(void *arg)
+/* CPython calls this in its main thread with the GIL held, between two bytecodes. */
+void stub_pending(struct request_block *block)
 {
-	struct request_block *block = arg;
 	uint64_t all = ~UINT64_C(0), mask = 0;
 	enum request_refusal why;
 
-	if (!forked(block)) {
-		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&mask, 8);
-		why = interpreter_state(block);
-		if (why == REFUSAL_NONE)
-			start(block, WAY_QUEUED, mask);
-		else
-			store(&block->refusal, why);
-		(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
-	}
-	store(&block->queued, 0);
-	return 0;
+	if (forked(block))
+		return;
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&mask, 8);
+	why = interpreter_state(block);
+	if (why == REFUSAL_NONE)
+		start(block, WAY_QUEUED, mask);
+	else
+		store(&block->refusal, why);
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
 }
 
 void stub_queue(struct request_block *block)
@@ -325,7 +321,7 @@ void stub_queue(struct request_block *block)
 	block->entered_ns = raw_now();
 	store(&block->queued, 1);
 	why = interpreter_life(block);
-	if (why == REFUSAL_NONE && FN(block, Py_AddPendingCall)(pending, block) != 0)
+	if (why == REFUSAL_NONE && FN(block, Py_AddPendingCall)(pending_enter, block) != 0)
 		why = REFUSAL_QUEUE_FULL;
 	if (why != REFUSAL_NONE) {
 		store(&block->queued, 0);

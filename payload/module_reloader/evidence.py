@@ -11,7 +11,7 @@ are alone, we look.
 """
 from . import host
 
-ASKING, QUESTION, TOLD = 248, 256, 280       # words of the request block: request.h
+ASKING, QUESTION, TOLD = 232, 240, 264       # words of the request block: request.h
 ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
 UNKNOWN, MISSING, SILENT = 0, -1, 1
 FEW = 4                                      # paths that are not worth a question

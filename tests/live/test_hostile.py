@@ -169,7 +169,7 @@ wait()
         'read_only': 'libc.mprotect(BLOCK, 4096, 1)',
         'asks': 'question(b"/etc/shadow\\0/proc/1/root/etc/passwd\\0/" + b"../" * 300 + b"etc\\0")',
         'asks_nothing': 'question(b"")',
-        'asks_without_end': 'question(bytes(1 << 20)); put(272, "Q", 2**64 - 1); put(248, "Q", 1)',
+        'asks_without_end': 'question(bytes(1 << 20)); put(256, "Q", 2**64 - 1); put(232, "Q", 1)',
         'asks_much': 'question(b"/a\\0" * 100000)',
     }
     # Through a file, so that the liar does not fall over when his region is taken away from under him.
@@ -180,7 +180,7 @@ def put(offset, form, *values):
 def get(offset):
     return struct.unpack('<Q', os.pread(memory, 8, BLOCK + offset))[0]
 def question(data):
-    os.pwrite(memory, data, BLOCK + get(256)); put(272, 'Q', len(data)); put(248, 'Q', 1)
+    os.pwrite(memory, data, BLOCK + get(240)); put(256, 'Q', len(data)); put(232, 'Q', 1)
 def answer(data):
     os.pwrite(memory, data, BLOCK + get(96)); put(112, 'Q', len(data)); put(24, 'I', 5)
 '''

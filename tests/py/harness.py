@@ -88,7 +88,7 @@ class Block:
     def with_questions(self, room=1 << 16):
         """With room for a question and what is told."""
         self.view.release()
-        for offset in (256, 280):
+        for offset in (240, 264):
             self.put(offset, len(self.memory))
             self.put(offset + 8, room)
             self.memory += bytes(room)

@@ -10,7 +10,7 @@ import unittest
 from harness import Block, Program, command, request
 
 F1, F2 = 'def f(): return 1\n', 'def f(): return 2\n'
-ASKING, QUESTION, TOLD = 248, 256, 280
+ASKING, QUESTION, TOLD = 232, 240, 264
 
 
 class Look(Program):
