@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,23 @@ void subject_start_with(struct subject *subject, subject_body *before, subject_b
 		subject->shared->done = 1;
 		_exit(0);
 	}
+}
+
+static void *pause_for_ever(void *arg)
+{
+	struct shared *shared = arg;
+
+	shared->other = gettid();
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+void subject_thread(struct shared *shared)
+{
+	pthread_t other;
+
+	(void)pthread_create(&other, NULL, pause_for_ever, shared);
 }
 
 void subject_start(struct subject *subject, subject_body *body)

@@ -5,7 +5,6 @@
 #ifndef MR_TEST_SUBJECT_H
 #define MR_TEST_SUBJECT_H
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -52,6 +51,9 @@ int subject_wait(struct subject *subject, uint64_t limit_ms);	/* its status, -1 
 
 /* Reads the maps of the child into subject->target. */
 void subject_map(struct subject *subject);
+
+/* For the child: starts a second thread, which pauses for ever; shared->other is its number, sooner or later. */
+void subject_thread(struct shared *shared);
 
 /* Until the thread is blocked in this system call; nr -1: in any. */
 bool subject_blocked(pid_t pid, pid_t tid, long nr);

@@ -5,26 +5,12 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <semaphore.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/msg.h>
-#include <sys/select.h>
-#include <sys/sem.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../inject/visit.h"
-#include "subject.h"
+#include "ways.h"
 
 #define TOLERANCE (20 * MS)
 #define DWELL 60	/* ms that the thread spends in the stage */
@@ -34,6 +20,7 @@ static struct subject subject;
 static struct visit visit;
 static struct mr_timing timing;
 static struct mr_error err;
+static const char *name;	/* of the way */
 
 static void setup(void)
 {
@@ -43,391 +30,12 @@ static void setup(void)
 
 TestSuite(stage, .init = setup, .timeout = 120);
 
-/* --- what a child waits in ---------------------------------------------------------------------------------------- */
-
-static struct shared *child_shared;
-
-static void on_signal(int number)
-{
-	(void)number;
-	child_shared->handled = test_now();
-	child_shared->handlers++;
-}
-
-static void handle(struct shared *shared, int flags)
-{
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
-
-	child_shared = shared;
-	(void)sigaction(SIGUSR1, &action, NULL);
-}
-
-static struct timespec span(const struct shared *shared)
-{
-	return (struct timespec){ (time_t)(shared->wait_ms / 1000), (long)(shared->wait_ms % 1000 * MS) };
-}
-
-typedef int64_t waiter(struct shared *shared);
-
-static int64_t wait_poll(struct shared *s)
-{
-	return poll(NULL, 0, (int)s->wait_ms);
-}
-
-static int64_t wait_ppoll(struct shared *s)
-{
-	struct timespec limit = span(s);
-
-	return syscall(SYS_ppoll, NULL, 0, &limit, NULL, 8);
-}
-
-static int64_t wait_select(struct shared *s)
-{
-	struct timeval limit = { (time_t)(s->wait_ms / 1000), (suseconds_t)(s->wait_ms % 1000 * 1000) };
-
-	return syscall(SYS_select, 0, NULL, NULL, NULL, &limit);
-}
-
-static int64_t wait_pselect(struct shared *s)
-{
-	struct timespec limit = span(s);
-
-	return pselect(0, NULL, NULL, NULL, &limit, NULL);
-}
-
-static int64_t wait_nanosleep(struct shared *s)
-{
-	struct timespec limit = span(s), rest;
-
-	return syscall(SYS_nanosleep, &limit, &rest);
-}
-
-static int64_t wait_clock_absolute(struct shared *s)
-{
-	struct timespec until;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += (long)(s->wait_ms * MS);
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	return syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-}
-
-static int64_t wait_futex(struct shared *s)
-{
-	struct timespec limit = span(s);
-	int word = 0;
-	int64_t r = syscall(SYS_futex, &word, 0, 0, &limit, NULL, 0);
-
-	return r < 0 && errno == ETIMEDOUT ? 0 : r;
-}
-
-static int64_t wait_semaphore(struct shared *s)
-{
-	struct timespec until;
-	sem_t sem;
-
-	(void)sem_init(&sem, 0, 0);
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += (long)(s->wait_ms * MS);
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	return sem_timedwait(&sem, &until) < 0 && errno == ETIMEDOUT ? 0 : -1;
-}
-
-/* These wait for the test, which lets them go after wait_ms. */
-static int64_t wait_read(struct shared *s)
-{
-	char byte;
-
-	return read(s->pipe[0], &byte, 1) - 1;
-}
-
-static int64_t wait_epoll(struct shared *s)
-{
-	struct epoll_event event;
-
-	return epoll_wait(s->epoll, &event, 1, -1) - 1;
-}
-
-static int64_t wait_epoll_pwait(struct shared *s)
-{
-	struct epoll_event event;
-	sigset_t none;
-
-	(void)sigemptyset(&none);
-	return epoll_pwait(s->epoll, &event, 1, -1, &none) - 1;
-}
-
-static int64_t wait_recv(struct shared *s)
-{
-	char byte;
-
-	return recv(s->socket[0], &byte, 1, 0) - 1;
-}
-
-/* With a time-out on the socket, which is not among the arguments: longer than the test takes. */
-static int64_t receive_limited(struct shared *s, int how)
-{
-	const struct timeval limit = { 20, 0 };
-	struct iovec iov = { (char[1]){ 0 }, 1 };
-	struct mmsghdr many = { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
-
-	(void)setsockopt(s->socket[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	switch (how) {
-	case 0: return recv(s->socket[0], iov.iov_base, 1, 0) - 1;
-	case 1: return read(s->socket[0], iov.iov_base, 1) - 1;
-	case 2: return readv(s->socket[0], &iov, 1) - 1;
-	case 3: return recvmsg(s->socket[0], &many.msg_hdr, 0) - 1;
-	default: return recvmmsg(s->socket[0], &many, 1, 0, NULL) - 1;
-	}
-}
-
-static int64_t wait_recv_limited(struct shared *s)
-{
-	return receive_limited(s, 0);
-}
-
-static int64_t wait_read_limited(struct shared *s)
-{
-	return receive_limited(s, 1);
-}
-
-static int64_t wait_readv_limited(struct shared *s)
-{
-	return receive_limited(s, 2);
-}
-
-static int64_t wait_recvmsg_limited(struct shared *s)
-{
-	return receive_limited(s, 3);
-}
-
-static int64_t wait_recvmmsg_limited(struct shared *s)
-{
-	return receive_limited(s, 4);
-}
-
-static int64_t wait_sigtimedwait(struct shared *s)
-{
-	sigset_t set;
-
-	(void)s;
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGUSR2);
-	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	return sigwaitinfo(&set, NULL) - SIGUSR2;
-}
-
-static int64_t wait_flock(struct shared *s)
-{
-	return flock(s->event, LOCK_EX);
-}
-
-static int64_t semaphore_set(struct shared *s, int how)
-{
-	struct sembuf op = { 0, -1, 0 };
-
-	if (how == 0)
-		return syscall(SYS_semop, s->event, &op, 1UL);
-	return syscall(SYS_semtimedop, s->event, &op, 1UL, NULL);
-}
-
-static int64_t wait_semop(struct shared *s)
-{
-	return semaphore_set(s, 0);
-}
-
-static int64_t wait_semtimedop(struct shared *s)
-{
-	return semaphore_set(s, 1);
-}
-
-static int64_t wait_msgrcv(struct shared *s)
-{
-	struct {
-		long type;
-		char text[8];
-	} message;
-
-	return msgrcv(s->event, &message, sizeof(message.text), 0, 0) - 1;
-}
-
-static int64_t wait_child(struct shared *s)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (!pid) {
-		test_sleep(s->wait_ms);
-		_exit(0);
-	}
-	return waitpid(pid, &status, 0) - pid;
-}
-
-static int64_t wait_accept(struct shared *s)
-{
-	return accept(s->event, NULL, NULL) < 0 ? -1 : 0;
-}
-
-/* --- what they need before, and what lets them go ----------------------------------------------------------------- */
-
-static void prepare(struct shared *s)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	cr_assert_eq(pipe2(s->pipe, O_CLOEXEC), 0);
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->socket), 0);
-	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	cr_assert_eq(epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->pipe[0], &event), 0);
-}
-
-static int test_file = -1;
-
-static void prepare_file(struct shared *s)
-{
-	char name[] = "/tmp/mr-test-XXXXXX", path[64];
-
-	test_file = mkstemp(name);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", test_file);
-	s->event = open(path, O_RDWR | O_CLOEXEC);
-	(void)unlink(name);
-	cr_assert_eq(flock(test_file, LOCK_EX), 0);
-}
-
-static void prepare_semaphores(struct shared *s)
-{
-	s->event = semget(IPC_PRIVATE, 1, 0600);
-	cr_assert_geq(s->event, 0);
-}
-
-static void prepare_messages(struct shared *s)
-{
-	s->event = msgget(IPC_PRIVATE, 0600);
-	cr_assert_geq(s->event, 0);
-}
-
-static void prepare_listener(struct shared *s)
-{
-	s->event = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	cr_assert_eq(bind(s->event, &(struct sockaddr){ .sa_family = AF_UNIX }, sizeof(sa_family_t)), 0);
-	cr_assert_eq(listen(s->event, 1), 0);
-}
-
-static void free_pipe(struct shared *s)
-{
-	cr_assert_eq(write(s->pipe[1], "x", 1), 1);
-}
-
-static void free_socket(struct shared *s)
-{
-	cr_assert_eq(write(s->socket[1], "x", 1), 1);
-}
-
-static void free_signal(struct shared *s)
-{
-	(void)s;
-	(void)kill(subject.pid, SIGUSR2);
-}
-
-static void free_lock(struct shared *s)
-{
-	(void)s;
-	(void)flock(test_file, LOCK_UN);
-}
-
-static void free_semaphore(struct shared *s)
-{
-	struct sembuf op = { 0, 1, 0 };
-
-	cr_assert_eq(semop(s->event, &op, 1), 0);
-}
-
-static void free_message(struct shared *s)
-{
-	struct {
-		long type;
-		char text[8];
-	} message = { 1, "x" };
-
-	cr_assert_eq(msgsnd(s->event, &message, 1, 0), 0);
-}
-
-static void free_listener(struct shared *s)
-{
-	struct sockaddr_un {
-		sa_family_t family;
-		char path[108];
-	} address;
-	socklen_t size = sizeof(address);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	cr_assert_eq(getsockname(s->event, (struct sockaddr *)&address, &size), 0);
-	cr_assert_eq(connect(fd, (struct sockaddr *)&address, size), 0);
-}
-
-static void remove_semaphores(struct shared *s)
-{
-	(void)semctl(s->event, 0, IPC_RMID);
-}
-
-static void remove_messages(struct shared *s)
-{
-	(void)msgctl(s->event, IPC_RMID, NULL);
-}
-
-struct way {
-	const char *name;
-	waiter *wait;
-	subject_body *prepare, *let_go, *remove;	/* let_go NULL: it ends by itself after wait_ms */
-	bool ended_by_signal;	/* with SA_RESTART */
-};
-
-static const struct way ways[] = {
-	{ "poll", wait_poll, NULL, NULL, NULL, true },
-	{ "ppoll", wait_ppoll, NULL, NULL, NULL, true },
-	{ "select", wait_select, NULL, NULL, NULL, true },
-	{ "pselect", wait_pselect, NULL, NULL, NULL, true },
-	{ "nanosleep", wait_nanosleep, NULL, NULL, NULL, true },
-	{ "clock_nanosleep", wait_clock_absolute, NULL, NULL, NULL, true },
-	{ "futex", wait_futex, NULL, NULL, NULL, true },
-	{ "sem_timedwait", wait_semaphore, NULL, NULL, NULL, true },
-	{ "waitpid", wait_child, NULL, NULL, NULL, false },
-	{ "read", wait_read, prepare, free_pipe, NULL, false },
-	{ "epoll_wait", wait_epoll, prepare, free_pipe, NULL, true },
-	{ "epoll_pwait", wait_epoll_pwait, prepare, free_pipe, NULL, true },
-	{ "recv", wait_recv, prepare, free_socket, NULL, false },
-	{ "sigwaitinfo", wait_sigtimedwait, NULL, free_signal, NULL, true },
-	{ "flock", wait_flock, prepare_file, free_lock, NULL, false },
-	{ "semop", wait_semop, prepare_semaphores, free_semaphore, remove_semaphores, true },
-	{ "semtimedop", wait_semtimedop, prepare_semaphores, free_semaphore, remove_semaphores, true },
-	{ "msgrcv", wait_msgrcv, prepare_messages, free_message, remove_messages, true },
-	{ "accept", wait_accept, prepare_listener, free_listener, NULL, false },
-};
-
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
-
-static const struct way *chosen;
-static int chosen_flags;
-
-static void body(struct shared *shared)
-{
-	handle(shared, chosen_flags);
-	shared->ready = 1;
-	shared->began = test_now();
-	shared->result = chosen->wait(shared);
-	shared->error = errno;
-	shared->ended = test_now();
-	(void)sigprocmask(SIG_SETMASK, NULL, &shared->mask);
-}
-
 /* --- the visits --------------------------------------------------------------------------------------------------- */
 
 static void start_way(const struct way *way, int flags)
 {
-	chosen = way;
-	chosen_flags = flags;
-	subject_start_with(&subject, way->prepare, body);
+	name = way->name;
+	way_start(&subject, way, flags);
 	cr_assert(test_until(&subject.shared->ready, 1, 2000));
 	test_sleep(20);
 	cr_assert(subject_blocked(subject.pid, subject.pid, -1), "%s", way->name);
@@ -438,7 +46,7 @@ static void start_way(const struct way *way, int flags)
 static void begin(void)
 {
 	cr_assert_eq(visit_begin(&visit, &subject.target, subject.pid, test_now() + 2000 * MS, &timing, &err), 0, "%s: %s",
-		     chosen->name, err.what);
+		     name, err.what);
 }
 
 static void hold_and_release(void)
@@ -457,7 +65,7 @@ static void through_the_stage(uint64_t dwell_ms)
 	calls[0] = (struct stage_call){ .nr = SYS_getpid };
 	if (dwell_ms)
 		calls[1] = (struct stage_call){ .nr = SYS_poll, .arg = { 0, 0, dwell_ms } };
-	cr_assert_eq(visit_redirect(&visit, &err), 0, "%s: %s", chosen->name, err.what);
+	cr_assert_eq(visit_redirect(&visit, &err), 0, "%s: %s", name, err.what);
 }
 
 static void calls_were_made(void)
@@ -470,7 +78,7 @@ static void calls_were_made(void)
 		made = frame.calls[0].result == subject.pid;
 		test_sleep(1);
 	}
-	cr_expect(made, "%s: getpid() in the stage", chosen->name);
+	cr_expect(made, "%s: getpid() in the stage", name);
 }
 
 static void home_again(void)
@@ -483,7 +91,7 @@ static void home_again(void)
 			return;
 		test_sleep(1);
 	}
-	cr_assert_fail("%s: it does not come home", chosen->name);
+	cr_assert_fail("%s: it does not come home", name);
 }
 
 /* Returns whether it ended in time; on a machine with other work on it, that may take another try. */
@@ -511,7 +119,7 @@ static bool ends_undisturbed(const struct way *way)
 
 static void each_way(void (*disturb)(void))
 {
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < ways_count; i++) {
 		bool in_time = false;
 
 		for (int tries = 0; tries < TRIES && !in_time; tries++) {
@@ -549,20 +157,12 @@ static void long_stage(void)
 }
 
 /* How long such a wait still lasts cannot be known, and it would begin anew: it is not even stopped. */
-static const struct way limited[] = {
-	{ "recv with SO_RCVTIMEO", wait_recv_limited, prepare, free_socket, NULL, true },
-	{ "read with SO_RCVTIMEO", wait_read_limited, prepare, free_socket, NULL, true },
-	{ "readv with SO_RCVTIMEO", wait_readv_limited, prepare, free_socket, NULL, true },
-	{ "recvmsg with SO_RCVTIMEO", wait_recvmsg_limited, prepare, free_socket, NULL, true },
-	{ "recvmmsg with SO_RCVTIMEO", wait_recvmmsg_limited, prepare, free_socket, NULL, true },
-};
-
 Test(stage, a_socket_with_a_time_out_is_left_alone)
 {
-	for (size_t i = 0; i < sizeof(limited) / sizeof(*limited); i++) {
-		start_way(&limited[i], 0);
+	for (size_t i = 0; i < ways_limited_count; i++) {
+		start_way(&ways_limited[i], 0);
 		cr_expect_eq(visit_begin(&visit, &subject.target, subject.pid, test_now() + 2000 * MS, &timing, &err),
-			     -MR_E_NO_SAFE_POINT, "%s", limited[i].name);
+			     -MR_E_NO_SAFE_POINT, "%s", ways_limited[i].name);
 		cr_expect_eq(timing.stops, 0);
 		cr_expect(subject_blocked(subject.pid, subject.pid, -1));
 		subject_end(&subject);
@@ -587,7 +187,7 @@ Test(stage, time_spent_in_the_stage_is_not_added)
 /* A wait that is over when the thread comes home. */
 Test(stage, time_that_runs_out_in_the_stage)
 {
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < ways_count; i++) {
 		uint64_t took;
 
 		if (ways[i].let_go)
@@ -614,7 +214,7 @@ static void signal_in_the_stage(const struct way *way, int flags)
 
 Test(stage, a_handler_ends_the_wait_as_ever)
 {
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < ways_count; i++) {
 		signal_in_the_stage(&ways[i], 0);
 		cr_expect_eq(subject_wait(&subject, 2000), 0, "%s went on", ways[i].name);
 		cr_expect_eq(subject.shared->result < 0 ? subject.shared->error : 0, EINTR, "%s: %ld", ways[i].name,
@@ -630,7 +230,7 @@ Test(stage, a_handler_ends_the_wait_as_ever)
 
 Test(stage, a_handler_with_SA_RESTART)
 {
-	for (size_t i = 0; i < WAYS; i++) {
+	for (size_t i = 0; i < ways_count; i++) {
 		signal_in_the_stage(&ways[i], SA_RESTART);
 		if (ways[i].ended_by_signal) {
 			cr_expect_eq(subject_wait(&subject, 2000), 0, "%s went on", ways[i].name);
@@ -653,10 +253,10 @@ static void body_blocked(struct shared *shared)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGUSR1);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	handle(shared, 0);
+	way_handle(shared, 0);
 	shared->ready = 1;
 	shared->began = test_now();
-	shared->result = wait_poll(shared);
+	shared->result = way_find("poll")->wait(shared);
 	shared->error = errno;
 	shared->ended = test_now();
 	(void)sigprocmask(SIG_SETMASK, NULL, &shared->mask);
@@ -664,7 +264,7 @@ static void body_blocked(struct shared *shared)
 
 Test(stage, a_blocked_signal_ends_nothing)
 {
-	chosen = &ways[0];
+	name = "poll";
 	subject_start(&subject, body_blocked);
 	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_poll));
 	subject_map(&subject);
@@ -686,7 +286,7 @@ Test(stage, the_registers_of_a_wait_come_back)
 {
 	struct cpu_regs before, after;
 
-	start_way(&ways[9], 0);
+	start_way(way_find("read"), 0);
 	begin();
 	before = visit.thread.regs;
 	visit_end(&visit);
@@ -698,7 +298,7 @@ Test(stage, the_registers_of_a_wait_come_back)
 	cr_expect_eq(visit.thread.call.nr, SYS_read);
 	visit_end(&visit);
 	cr_expect_arr_eq(&before, &after, sizeof(before));
-	(void)ends_undisturbed(&ways[9]);
+	(void)ends_undisturbed(way_find("read"));
 }
 
 /* Computes with every register, and counts what comes out wrong; the red zone is in use. */
@@ -734,7 +334,7 @@ static void body_busy(struct shared *shared)
 
 Test(stage, a_running_thread_notices_nothing)
 {
-	chosen = &(const struct way){ .name = "busy" };
+	name = "busy";
 	subject_start(&subject, body_busy);
 	cr_assert(test_until(&subject.shared->ready, 1, 2000));
 	subject_map(&subject);
@@ -768,7 +368,7 @@ Test(stage, it_is_placed_once)
 {
 	uint64_t at;
 
-	start_way(&ways[9], 0);
+	start_way(way_find("read"), 0);
 	at = subject.target.stage;
 	cr_expect(stage_there(&subject.target));
 	cr_expect(stage_holds(&subject.target, at));
@@ -787,8 +387,8 @@ Test(stage, it_is_placed_below_another_one)
 	const struct mr_map *vdso = NULL;
 	uint64_t trailer[2] = { UINT64_C(0x006567617473726d), 256 }, at;
 
-	chosen = &ways[9];
-	subject_start_with(&subject, prepare, body);
+	name = "read";
+	way_start(&subject, way_find(name), 0);
 	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_read));
 	subject_map(&subject);
 	for (size_t i = 0; i < subject.target.maps.count; i++)

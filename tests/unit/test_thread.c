@@ -255,21 +255,9 @@ Test(thread, one_that_is_killed_while_held_can_be_reaped_by_its_parent)
 	subject_end(&subject);
 }
 
-static void *other_thread(void *arg)
-{
-	struct shared *shared = arg;
-
-	shared->other = gettid();
-	for (;;)
-		(void)pause();
-	return NULL;
-}
-
 static void body_exec(struct shared *shared)
 {
-	pthread_t other;
-
-	(void)pthread_create(&other, NULL, other_thread, shared);
+	subject_thread(shared);
 	shared->ready = 1;
 	(void)test_until(&shared->go, 1, 10000);
 	execlp("sleep", "sleep", "20", (char *)NULL);
@@ -300,9 +288,7 @@ Test(thread, the_process_runs_another_program_while_one_is_held)
 
 static void body_exit(struct shared *shared)
 {
-	pthread_t other;
-
-	(void)pthread_create(&other, NULL, other_thread, shared);
+	subject_thread(shared);
 	shared->ready = 1;
 	(void)test_until(&shared->go, 1, 10000);
 	_exit(3);

@@ -38,22 +38,10 @@ static int begin(pid_t tid, uint64_t limit_ms)
 	return visit_begin(&visit, &subject.target, tid, test_now() + limit_ms * MS, &timing, &err);
 }
 
-static void *other_thread(void *arg)
-{
-	struct shared *shared = arg;
-
-	shared->other = gettid();
-	for (;;)
-		(void)pause();
-	return NULL;
-}
-
 /* The main thread waits for the end of a vfork, deaf to all but SIGKILL; another one waits as it should. */
 static void body_vfork(struct shared *shared)
 {
-	pthread_t other;
-
-	(void)pthread_create(&other, NULL, other_thread, shared);
+	subject_thread(shared);
 	shared->ready = 1;
 	if (vfork() == 0) {
 		while (!shared->go)
@@ -117,6 +105,23 @@ Test(visit, another_program_is_not_sent_anywhere)
 	visit_end(&visit);
 	test_sleep(50);
 	cr_expect(subject_blocked(subject.pid, subject.pid, -1));
+	cr_expect_eq(subject_wait(&subject, 1), -1, "it lives");
+	subject_end(&subject);
+}
+
+/* Of a process whose number is another's by now, nothing is known. */
+Test(visit, a_number_that_was_given_away)
+{
+	const struct mr_request request = { .input = "", .start_timeout = 1, .work_timeout = 1 };
+	struct mr_answer answer;
+
+	subject_start(&subject, body_exec);
+	cr_assert(test_until(&subject.shared->ready, 1, 2000));
+	subject_map(&subject);
+	subject.target.fresh = true;
+	subject.target.facts.start_time--;
+	cr_expect_eq(mr_run(&subject.target, &request, &answer, &err), -MR_E_ENDED, "%s", err.what);
+	cr_expect_eq(answer.timing.stops, 0);
 	cr_expect_eq(subject_wait(&subject, 1), -1, "it lives");
 	subject_end(&subject);
 }
