@@ -141,6 +141,8 @@ static int refuse_held(struct delivery *d, struct mr_error *err)
 			return mr_fail(err, MR_E_ENDED, 0, "process %d", (int)d->target->pid);
 		if (r < 0)
 			return mr_fail(err, local.code, local.sys, "%s", local.what);
+		if (facts.start_time != d->target->facts.start_time)
+			return mr_fail(err, MR_E_ENDED, 0, "process %d, and another one has its number now", (int)facts.pid);
 		if (facts.state == 'T')
 			return mr_fail(err, MR_E_STOPPED, 0, "process %d (%s)", (int)facts.pid, facts.comm);
 		if (!facts.tracer)

@@ -33,8 +33,8 @@ static bool watch(struct delivery *d, const struct region *region, bool want, ui
 }
 
 /*
- * A thread was sent to this region and has not arrived. The main thread is held now, and on its way nowhere; another one
- * has ended, or is seen to wait elsewhere.
+ * A thread was sent to this region and has not arrived. The main thread is held now, and on its way nowhere, or a handler has
+ * interrupted it there; another one has ended, or is seen to wait elsewhere.
  */
 static bool never_went(struct delivery *d, const struct region *region)
 {
@@ -42,7 +42,7 @@ static bool never_went(struct delivery *d, const struct region *region)
 	char path[64];
 
 	if (region->thread == d->target->facts.ns_pid)
-		return d->visit.thread.tid == d->target->pid;
+		return d->visit.thread.tid == d->target->pid && !visit_in_handler(&d->visit);
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)d->target->pid, (int)region->thread);
 	if (access(path, F_OK) < 0)
 		return true;

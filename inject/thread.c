@@ -18,6 +18,10 @@
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
 #endif
 
+#ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+#endif
+
 #define BURIAL_LIMIT (200 * NS_PER_MS)
 #define EVENT_OF(status) ((unsigned int)(status) >> 16)
 
@@ -277,6 +281,15 @@ long thread_filter(const struct thread *thread, unsigned int index, struct sock_
 	long n = ptrace(PTRACE_SECCOMP_GET_FILTER, thread->tid, index, program);
 
 	return n < 0 ? -errno : n;
+}
+
+bool thread_dispatches(const struct thread *thread)
+{
+	struct {
+		uint64_t mode, selector, offset, size;
+	} dispatch = { 0 };
+
+	return ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, thread->tid, sizeof(dispatch), &dispatch) == 0 && dispatch.mode;
 }
 
 void thread_abandon(struct thread *thread, uint64_t limit_ns)

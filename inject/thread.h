@@ -55,6 +55,9 @@ int thread_poke(const struct thread *thread, uint64_t at, const void *from, size
 struct sock_filter;
 long thread_filter(const struct thread *thread, unsigned int index, struct sock_filter *program);
 
+/* Its own system calls, but for those of one stretch of code, become signals: prctl(2), PR_SET_SYSCALL_USER_DISPATCH. */
+bool thread_dispatches(const struct thread *thread);
+
 /* For a thread that was asked to stop and has not yet: waits up to limit_ns and lets it go. */
 void thread_abandon(struct thread *thread, uint64_t limit_ns);
 

@@ -113,19 +113,17 @@ static bool guarded(const struct mr_target *target, const struct mr_map *map)
 	return below && strncmp(below->perms, "---", 3) == 0;
 }
 
-/*
- * A handler may run on a stack of its own anywhere in memory, with the program's data right below it. While it does, its
- * signal is blocked as a rule, and the frame that the kernel made for it is on the stack.
- */
-static bool in_handler(struct visit *visit)
+bool visit_in_handler(struct visit *visit)
 {
-	if (visit->thread.mask == 0)
-		return false;
 	if (!visit->looked)
-		visit_look(visit, SCENE_DEPTH);
+		visit_look(visit, UNWIND_FRAMES_MAX);
 	return moment_in_handler(&visit->scene);
 }
 
+/*
+ * A handler may run on a stack of its own anywhere in memory, with the program's data right below it. While it does, its
+ * signal is blocked as a rule.
+ */
 bool visit_room(struct visit *visit, uint64_t stack)
 {
 	uint64_t sp = cpu_sp(&visit->thread.regs);
@@ -135,7 +133,7 @@ bool visit_room(struct visit *visit, uint64_t stack)
 		return false;
 	if (map_path_is(map, "[stack]"))	/* grows downwards by itself, up to its limit */
 		return map->end - sp + stack < stack_limit(visit->target->pid) || sp - map->start > stack;
-	return sp - map->start > stack && (guarded(visit->target, map) || !in_handler(visit));
+	return sp - map->start > stack && (guarded(visit->target, map) || visit->thread.mask == 0 || !visit_in_handler(visit));
 }
 
 /* Is the time-out in memory that the thread may write? It may lie in read-only data. */
@@ -195,7 +193,7 @@ static int stack_write(struct mr_target *target, uint64_t at, const void *bytes,
 	return r == -EFAULT ? memory_force(&target->memory, at, bytes, size) : r;
 }
 
-/* The main thread is judged once. Another one that is filtered is left alone; it is not the only one. */
+/* The filters of the main thread are judged once. Another one that is filtered is left alone; it is not the only one. */
 static int filters_judge(struct visit *visit, struct seccomp_verdict *ret, struct mr_error *err)
 {
 	struct mr_target *target = visit->target;
@@ -208,6 +206,9 @@ static int filters_judge(struct visit *visit, struct seccomp_verdict *ret, struc
 		*ret = target->filters;
 	else if (target->facts.seccomp)
 		r = seccomp_judge(&visit->thread, ret, &local);
+	if (r == 0 && thread_dispatches(&visit->thread))
+		r = mr_fail(&local, MR_E_SECCOMP, 0, "thread %d has them handed to itself (PR_SET_SYSCALL_USER_DISPATCH)",
+			    (int)visit->thread.tid);
 	if (r < 0)
 		return mr_fail(err, main_thread ? local.code : MR_E_NO_SAFE_POINT, 0, "%s", local.what);
 	if (main_thread)

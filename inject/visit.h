@@ -40,6 +40,9 @@ void visit_look(struct visit *visit, size_t depth);
 /* pc is in the stage or the region: on its way; nothing may be done with the thread. */
 bool visit_on_its_way(const struct visit *visit, const struct region *region);
 
+/* A signal has interrupted what the thread did, and its handler runs. */
+bool visit_in_handler(struct visit *visit);
+
 /* Room for `stack` bytes below the stack pointer. */
 bool visit_room(struct visit *visit, uint64_t stack);
 

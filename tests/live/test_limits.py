@@ -105,6 +105,27 @@ class Seccomp(LiveTest):
             self.lives(process)
 
 
+class Dispatched(LiveTest):
+    def test_calls_that_become_signals(self):
+        """PR_SET_SYSCALL_USER_DISPATCH, Linux 5.11: with all signals blocked, as on our way, a call of ours would be death."""
+        code = '''
+low, high = (int(end, 16) for end in [line for line in open('/proc/self/maps')
+                                       if 'r-xp' in line and '/libc' in line][0].split()[0].split('-'))
+block = ctypes.create_string_buffer(b'\\1')
+ready()
+libc.prctl(59, 1, ctypes.c_ulong(low), ctypes.c_ulong(high - low), block)
+wait()
+'''
+        with hostile(code) as process:
+            wait_until(lambda: status_of(process.pid)['State'][0] == 'S', 'it waits')
+            for command in ('exec', '1'), ('reload-stale',):
+                self.assertRefused(attach('--timeout', '1', process.pid, *command), 4, 'SYSCALL_USER_DISPATCH')
+                self.assertIsNone(process.poll())
+            process.stdin.write(b'x')
+            process.stdin.flush()
+            self.assertEqual(process.wait(30), 0)
+
+
 @expand
 class Stuck(LiveTest):
     VFORK = '''

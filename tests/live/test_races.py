@@ -8,8 +8,9 @@ import subprocess
 import time
 import unittest
 
-from harness import (HERE, MR_ATTACH, PATIENCE, REQUIRED, RUNS, LiveTest, Target, each, environment, expand, label, read,
-                     status_of, wait_until)
+from harness import (HERE, MR_ATTACH, PATIENCE, REQUIRED, RUNS, LiveTest, Target, attach, each, environment, expand, label,
+                     read, regions, status_of, wait_until)
+from test_hostile import hostile
 
 RACES = 40 if RUNS == 'check' else 400
 LIFE = 0.012                                 # about as long as an attach lasts: the moments are spread over it
@@ -193,6 +194,27 @@ class Races(LiveTest):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         self.assertGreater(int(done.stdout), RACES // 2, 'the pid was hardly ever given again')
+
+
+class Doubt(LiveTest):
+    def test_a_handler_may_have_interrupted_it_on_its_way(self):
+        """The main thread was sent to a region and has not arrived; now it is in a handler, and may return into the region."""
+        code = '''
+map_at(REGION, 4096, 5); map_at(BLOCK, 65536, 3)
+head = struct.pack('<QIIQ8I', MAGIC, 4, os.getpid(), 65536, 1, 0, 1, 1, 0, 0, 0, 0)  # READY, cancelled, sent once
+ctypes.memmove(BLOCK, head, len(head))
+ctypes.memmove(BLOCK + THREAD, struct.pack('<Q', os.getpid()), 8)
+threading.Thread(target=wait, daemon=True).start()
+libc.signal(10, libc.pause)
+ready()
+getattr(libc, 'raise')(10)
+'''
+        with hostile('MAGIC, THREAD = 0x686374612d726d00, 184      # payload/request.h' + code) as process:
+            wait_until(lambda: status_of(process.pid)['SigBlk'].endswith('200'), 'its handler runs')
+            self.assertEqual(len(regions(process.pid)), 2)
+            result = attach('--timeout', '1', process.pid, 'exec', '1')
+            self.assertStatus(result, 0)
+            self.assertEqual(len(regions(process.pid)), 2)
 
 
 if __name__ == '__main__':
