@@ -14,6 +14,8 @@ static ssize_t transfer(const struct memory *memory, uint64_t at, void *local, s
 	ssize_t n = write ? process_vm_writev(memory->pid, &here, 1, &there, 1, 0) :
 			    process_vm_readv(memory->pid, &here, 1, &there, 1, 0);
 
+	if (n < 0 && errno == EPERM && memory->fd >= 0)	/* it may change its mind, but what is open stays open */
+		n = write ? pwrite(memory->fd, local, size, (off_t)at) : pread(memory->fd, local, size, (off_t)at);
 	return n < 0 ? -errno : n;
 }
 

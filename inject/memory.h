@@ -11,7 +11,7 @@
 
 struct memory {
 	pid_t pid;
-	int fd;		/* /proc/PID/mem, read and write; -1 until the first forced write */
+	int fd;		/* /proc/PID/mem, read and write; -1 until the first forced write or the lock is taken */
 };
 
 /* Reads or writes all of it. Returns 0 or a negative errno (-EFAULT: not mapped, or not so). */

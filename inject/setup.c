@@ -4,6 +4,7 @@
  * makes them on its way through the stage, and the tool only watches from outside whether they are done.
  */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "delivery.h"
@@ -12,6 +13,19 @@
 #define VISIT_LIMIT (50 * NS_PER_MS)
 #define UNDER_WAY_LIMIT (100 * NS_PER_MS)
 #define LEAVE_LIMIT NS_PER_S	/* on a busy machine a thread may wait long for the CPU to take its last steps */
+
+/* What the kernel said to call number i of the stage, if no. The frame is dead memory once the thread is home. */
+static int call_refused(const struct delivery *d, size_t i)
+{
+	const struct stage_call *made = &d->visit.frame.frame.calls[i];
+	struct stage_call seen;
+	uint64_t at = d->visit.frame.at + offsetof(struct stage_frame, calls) + i * sizeof(seen);
+
+	if (memory_read(&d->target->memory, at, &seen, sizeof(seen)) < 0 || seen.nr != made->nr ||
+	    memcmp(seen.arg, made->arg, sizeof(seen.arg)) != 0)
+		return 0;
+	return seen.result < 0 && seen.result > -4096 ? (int)-seen.result : 0;
+}
 
 /* Until the region can be read (want), or no longer; the stage's calls take microseconds once the thread has a CPU. */
 static bool watch(struct delivery *d, const struct region *region, bool want, uint64_t limit_ns)
@@ -24,7 +38,7 @@ static bool watch(struct delivery *d, const struct region *region, bool want, ui
 
 		if (there == want)
 			return true;
-		if (now_ns() > limit_ns || delivery_cancelled(d) || !stage_there(d->target))
+		if (now_ns() > limit_ns || delivery_cancelled(d) || !stage_there(d->target) || (want && call_refused(d, 1)))
 			return false;
 		sleep_ns(pause);
 		if (pause < NS_PER_MS)
@@ -133,6 +147,8 @@ static int region_map(struct delivery *d, struct region *all, struct mr_error *e
 	r = target_alive(d->target, err);
 	if (r == 0 && !stage_there(d->target))
 		r = mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)d->target->pid);
+	if (r == 0 && call_refused(d, 1))
+		r = mr_fail(err, MR_E_NO_ROOM, call_refused(d, 1), "%u MiB", (unsigned int)(d->region.size >> 20));
 	if (r == 0)
 		r = mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT, 0,
 			    "the thread did not map the region");

@@ -6,7 +6,7 @@ import resource
 import tempfile
 import unittest
 
-from harness import DEFAULT, LiveTest, Snapshot, Target, attach, each, expand, read, status_of, wait_until
+from harness import DEFAULT, LiveTest, Snapshot, Target, attach, each, expand, read, regions, status_of, wait_until
 from test_hostile import hostile
 
 KILL, ERRNO, ALLOW = 0x80000000, 0x50001, 0x7fff0000
@@ -161,6 +161,21 @@ expect('child', os.waitpid(child, 0), (child, 0))
                     pass
                 self.assertEqual(target.hear()['report']['wrong'], [])
                 self.assertEqual(target.process.wait(30), 0)
+
+
+class NoRoom(LiveTest):
+    def test_a_limited_address_space(self):
+        """It is told at once, not when the time is over."""
+        code = ('import resource\n'
+                'size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()\n'
+                'resource.setrlimit(resource.RLIMIT_AS, (size + (4 << 20), resource.RLIM_INFINITY)); ready(); wait()')
+        with hostile(code) as process:
+            result = attach('--timeout', '20', process.pid, 'exec', '1')
+            self.assertRefused(result, 6, 'no room for the request', r'/proc/%d/limits' % process.pid)
+            self.assertLess(result.seconds, 5)
+            self.assertEqual(regions(process.pid), [])
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            self.assertStatus(attach(process.pid, 'exec', '1'), 0)
 
 
 class OurOwn(LiveTest):

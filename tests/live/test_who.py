@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from harness import (DEFAULT, MR_ATTACH, PATIENCE, REQUIRED, LiveTest, Snapshot, attach, differences, each, environment,
-                     expand, read)
+                     expand, read, regions)
 from test_hostile import hostile
 
 NOBODY, DAEMON = 65534, 1
@@ -94,6 +94,16 @@ class Users(LiveTest):
         with hostile('libc.prctl(4, 0, 0, 0, 0); ready(); wait()', prefix=as_user(NOBODY), cwd='/') as process:
             self.may_not(NOBODY, process.pid, 'not dumpable')
             self.may(0, process.pid)
+
+    def test_while_our_code_runs(self):
+        """It was permitted when the work began: what came of it is told, whatever the process does to its rights."""
+        with hostile('ready(); wait()', prefix=as_user(NOBODY), cwd='/') as process:
+            code = 'import ctypes; print("begun"); ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); 42'
+            status, out, err = self.attach_as(NOBODY, process.pid, 'exec', code)
+            self.assertEqual((status, out), (0, 'begun\n42\n'), err)
+            self.assertLessEqual(len({start >> 32 for start, *_ in regions(process.pid)}), 1)
+            self.may(0, process.pid)
+            self.assertEqual(regions(process.pid), [])
 
     def test_one_that_gave_up_its_rights(self):
         with hostile('os.setgroups([]); os.setgid(%d); os.setuid(%d); ready(); wait()' % (NOBODY, NOBODY), cwd='/') as process:
