@@ -164,11 +164,10 @@ static void take_time(struct thread *thread)
 	thread->our_policy = -1;
 }
 
+/* One that has not stopped yet is asked again, which changes nothing where it was heard: the detach takes all of it back. */
 static int seize(struct thread *thread, struct mr_error *err)
 {
-	if (thread->seized)
-		return 0;
-	if (ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0)
+	if (!thread->seized && ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0)
 		return seize_refused(thread, errno, err);
 	thread->seized = true;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)

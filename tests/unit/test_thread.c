@@ -3,8 +3,10 @@
  * Holding and letting go of threads that end, stop, run another program, belong to another tracer, or cannot stop.
  */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/rseq.h>
@@ -20,8 +22,30 @@ static struct subject subject;
 static struct thread thread;
 static struct mr_error err;
 
+static int deaf;	/* so many times PTRACE_INTERRUPT fails */
+
+long ptrace(enum __ptrace_request request, ...)
+{
+	long (*real)(enum __ptrace_request, ...) = (long (*)(enum __ptrace_request, ...))dlsym(RTLD_NEXT, "ptrace");
+	void *address, *data;
+	va_list list;
+	pid_t pid;
+
+	va_start(list, request);
+	pid = va_arg(list, pid_t);
+	address = va_arg(list, void *);
+	data = va_arg(list, void *);
+	va_end(list);
+	if (request != PTRACE_INTERRUPT || deaf == 0)
+		return real(request, pid, address, data);
+	deaf--;
+	errno = ESRCH;
+	return -1;
+}
+
 static void setup(void)
 {
+	deaf = 0;
 	thread = (struct thread){ 0 };
 	err = (struct mr_error)MR_ERROR_INIT;
 }
@@ -350,6 +374,35 @@ Test(thread, one_that_could_not_stop_is_held_at_the_second_try)
 	test_sleep(20);
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(50), &err), -MR_E_NO_SAFE_POINT);
 	subject.shared->go = 1;
+	err = (struct mr_error)MR_ERROR_INIT;
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+	(void)thread_release(&thread, false);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	subject_end(&subject);
+}
+
+Test(thread, one_that_was_not_asked_is_asked_at_the_second_try)
+{
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	deaf = 1;
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(50), &err), -MR_E_NO_SAFE_POINT);
+	err = (struct mr_error)MR_ERROR_INIT;
+	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
+	(void)thread_release(&thread, false);
+	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	subject_end(&subject);
+}
+
+Test(thread, one_that_has_stopped_meanwhile_and_is_asked_again_goes_on)
+{
+	subject_start(&subject, body_pause);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_pause));
+	cr_expect_eq(thread_hold(&thread, subject.pid, 0, &err), -MR_E_NO_SAFE_POINT, "no time to see it stop");
+	cr_assert(thread.seized);
+	for (int i = 0; i < 1000 && subject_state(subject.pid, subject.pid) != 't'; i++)
+		test_sleep(1);
 	err = (struct mr_error)MR_ERROR_INIT;
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
 	(void)thread_release(&thread, false);
