@@ -15,6 +15,24 @@ NOBODY, DAEMON = 65534, 1
 WORKS = (['exec', '6 * 7'], ['reload-stale'])
 
 
+MAPPED = '''
+import ctypes, os, sys
+pid, (ready, tell) = os.getpid(), os.pipe()
+if os.fork() == 0:
+    os.read(ready, 1)
+    for what in ('uid_map', 'gid_map'):
+        with open('/proc/%%d/%%s' %% (pid, what), 'w') as file:
+            file.write('0 %d 1000')
+    os._exit(0)
+sys.exit('no user namespaces') if ctypes.CDLL(None).unshare(0x10000000) else os.write(tell, b'x')
+os.wait()
+os.setgroups([])
+os.setgid(0)
+os.setuid(0)
+os.execvp(sys.argv[1], sys.argv[1:])
+'''
+
+
 def as_user(uid, gid=None):
     return ['setpriv', '--reuid=%d' % uid, '--regid=%d' % (uid if gid is None else gid), '--clear-groups']
 
@@ -154,6 +172,22 @@ class Users(LiveTest):
                                     stderr=subprocess.PIPE, env=environment(), cwd='/')
             self.assertEqual(inside.returncode, 4, inside)
             self.assertIsNone(outside.poll())
+
+    def test_mapped_ids(self):
+        """Root in a container whose ids are others outside, as with --uidmap, userns-remap, or rootless."""
+        outside = 2000000000
+        if not unshare('-U'):
+            self.skipTest('no user namespaces here')
+        prefix = [DEFAULT.program, '-c', MAPPED % outside]
+        with hostile('assert os.getuid() == 0; ready(); wait()', prefix=prefix, cwd='/') as process:
+            self.assertEqual(os.stat('/proc/%d' % process.pid).st_uid, outside)
+            self.may(0, process.pid)
+            self.may_not(outside, process.pid, 'user namespace in which you have no rights')
+            self.may_not(NOBODY, process.pid, 'uid %d, and you are uid %d' % (outside, NOBODY))
+            inside = subprocess.run(['nsenter', '-t', str(process.pid), '-U', '--setuid=0', '--setgid=0', self.binary,
+                                     str(process.pid), 'exec', '6 * 7'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                    env=environment(), cwd='/')
+            self.assertEqual((inside.returncode, inside.stdout), (0, b'42\n'), inside)
 
     def test_hidden_processes(self):
         """proc(5), hidepid=2: others' processes are not there at all."""
