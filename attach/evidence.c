@@ -15,12 +15,15 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "../inject/inject.h"
 #include "util.h"
+#include "watch.h"
 
 #define DEPTH 64	/* folders on a path */
 #define TEXT_MAX (1u << 20)	/* of a source that is searched */
+#define LOOK_MAX 1.5	/* seconds; the engine waits a little longer */
 #define PLACE (O_PATH | O_CLOEXEC)
 #define NS_PER_S INT64_C(1000000000)
 
@@ -297,9 +300,8 @@ static void tell(struct walk *walk, struct asked *asked, size_t count, const cha
 	look_at_all(walk, asked, count, word && *word ? word : NULL, ret);
 }
 
-ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room)
+static ssize_t look_and_tell(const struct mr_facts *facts, const char *question, size_t size, char *ret, size_t room)
 {
-	const struct mr_facts *facts = data;
 	size_t count = size && !question[size - 1] ? count_of(question, size) : 0;
 	struct asked *asked = count && count <= room / sizeof(int64_t) ? calloc(count, sizeof(*asked)) : NULL;
 	struct walk *walk = asked ? malloc(sizeof(*walk)) : NULL;
@@ -322,4 +324,55 @@ ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, 
 	free(walk);
 	free(asked);
 	return told ? (ssize_t)(count * sizeof(int64_t)) : -1;
+}
+
+/* One question, with all that a thread needs that may be left behind with it. */
+struct errand {
+	struct mr_facts facts;
+	double begun;
+	size_t size, room;
+	ssize_t told;
+	char text[];	/* the question, then what is told */
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void *errand_run(void *data)
+{
+	struct errand *errand = data;
+
+	errand->told = look_and_tell(&errand->facts, errand->text, errand->size, errand->text + errand->size, errand->room);
+	return NULL;
+}
+
+static bool errand_overdue(void *data)
+{
+	return now() > ((const struct errand *)data)->begun + LOOK_MAX;
+}
+
+ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room)
+{
+	struct errand *errand = calloc(1, sizeof(*errand) + size + room);
+	ssize_t told;
+
+	if (!errand)
+		return -1;
+	errand->facts = *(const struct mr_facts *)data;
+	errand->begun = now();
+	errand->size = size;
+	errand->room = room;
+	memcpy(errand->text, question, size);
+	if (!watch(errand_run, errand_overdue, errand))
+		return MR_TELL_NEVER;
+	told = errand->told;
+	if (told > 0)
+		memcpy(ret, errand->text + size, (size_t)told);
+	free(errand);
+	return told;
 }

@@ -23,7 +23,8 @@
  * business: it may name what it likes, but nothing outside of its root is looked at, and root looks with the target's user
  * and group: nothing is told that the target could not see. When the first one is `?WORD`, the question is which of the files
  * mention that word: then regular files are read, up to a size.
- * data: its struct mr_facts. Returns the size of the answer, -1 when there is none.
+ * data: its struct mr_facts. Returns the size of the answer, -1 when there is none, MR_TELL_NEVER when a file system does not
+ * answer in time: a thread is left behind there (watch.h), and the target is to keep away.
  */
 ssize_t evidence_tell(void *data, const char *question, size_t size, char *ret, size_t room);
 

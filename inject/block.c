@@ -222,7 +222,7 @@ int block_answer(struct mr_target *target, const struct region *region, const st
 	return 0;
 }
 
-/* Returns how many bytes were told, -1 for none. */
+/* Returns how many bytes were told, or what the one who tells returned. */
 static ssize_t tell(struct mr_target *target, const struct region *region, const struct mr_request *request, uint64_t size,
 		    char *question, char *told)
 {
@@ -249,7 +249,9 @@ int block_tell(struct mr_target *target, const struct region *region, const stru
 	free(told);
 	if (r == 0 && n >= 0)
 		r = BLOCK_SET(target, region, told_len, (uint64_t)n, err);
-	return r < 0 ? r : BLOCK_SET(target, region, asking, n < 0 ? ASKING_DECLINED : ASKING_TOLD, err);
+	if (r < 0 || n == MR_TELL_NEVER)	/* then the question stays taken, until who asked gives up */
+		return r;
+	return BLOCK_SET(target, region, asking, n < 0 ? ASKING_DECLINED : ASKING_TOLD, err);
 }
 
 void mr_answer_free(struct mr_answer *answer)

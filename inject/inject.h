@@ -67,6 +67,8 @@ struct mr_timing {
 	uint64_t ran;		/* our Python code */
 };
 
+#define MR_TELL_NEVER (-2)
+
 /* One request. All pointers belong to the caller and must live until mr_run returns. */
 struct mr_request {
 	const char *input;	/* what the boot code gets: UTF-8 JSON, see payload/boot.py */
@@ -79,7 +81,8 @@ struct mr_request {
 	bool force;		/* go on where policy says no */
 	/*
 	 * Answers what our code asks while it runs: bytes in, bytes out, of which inject/ knows nothing. The question is
-	 * the target's word. Returns how many bytes it put into ret, -1 for no answer. NULL: nothing can be asked.
+	 * the target's word. Returns how many bytes it put into ret, -1 for no answer, MR_TELL_NEVER when the one who asked
+	 * had better not look for himself. NULL: nothing can be asked.
 	 */
 	ssize_t (*tell)(void *data, const char *question, size_t size, char *ret, size_t room);
 	void *tell_data;

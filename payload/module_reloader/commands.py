@@ -264,7 +264,7 @@ def reload_named(targets, context, options, who=None):
     work = Work(context, options, 'reload', who)
     if not targets:
         raise host.Refusal('no-such-module', 'reload needs a module or a path', 'reload-stale takes all that changed')
-    return work.run(host.part('resolve').resolve(targets, context.notes), True)
+    return work.run(host.part('resolve').resolve(targets, context), True)
 
 
 def reload_stale(context, options, who=None):

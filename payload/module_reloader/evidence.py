@@ -6,16 +6,16 @@ renamed, which shows in a ctime that is not its mtime.  Editors, rsync and git f
 that.  UNKNOWN: it cannot be seen; MISSING: there is no such file.
 
 Each look at a file from inside lets go of the GIL and waits for it again; so mr-attach is asked, which looks from outside
-(attach/evidence.c): the paths are put into the request block, and we wait without the GIL.  If it does not answer, or we
-are alone, we look.
+(attach/evidence.c): the paths are put into the request block, and we wait without the GIL.  If it does not take the
+question, or we are alone, we look.  If it took it and does not come back, a file system does not answer, from where nothing
+but SIGKILL brings a thread back: the command is refused, for it is the program's thread that would be kept.
 """
 from . import host
 
 ASKING, QUESTION, TOLD = 232, 240, 264       # words of the request block: request.h
 ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
 UNKNOWN, MISSING, SILENT = 0, -1, 1
-FEW = 4                                      # paths that are not worth a question
-PATIENCE = {ASKED: 0.1, TAKEN: 0.5}          # seconds: a tool that is gone takes nothing, or dies on it
+PATIENCE = {ASKED: 0.1, TAKEN: 2.0}          # seconds: a tool that is gone takes nothing, or dies on it
 LINK, FOLDER = 0o120000, 0o040000
 
 
@@ -31,7 +31,10 @@ def newest(paths, context):
 
 def silent(paths, text, context):
     """Those of PATHS that surely do not hold the word TEXT, or not the word `import`; none if nobody else can read them."""
-    found = ask(['?' + text] + paths, context)
+    try:
+        found = ask(['?' + text] + paths, context)
+    except host.Refusal:                     # they did answer a moment ago: it is slow
+        found = None
     return {path for path, number in zip(paths, found[1:]) if number == SILENT} if found is not None else set()
 
 
@@ -46,8 +49,8 @@ def put(view, offset, value):
 def ask(paths, context):
     """What mr-attach says, or None."""
     view = getattr(context, 'view', None)
-    if view is None or len(paths) <= FEW:
-        return None
+    if view is None or not paths or word(view, ASKING) in PATIENCE:
+        return None                          # while a question is open, what is told may be the answer to that
     encoding = host.sys.getfilesystemencoding(), host.sys.getfilesystemencodeerrors()
     try:
         question = ('\0'.join(paths) + '\0').encode(*encoding)
@@ -59,7 +62,11 @@ def ask(paths, context):
     view[start:start + len(question)] = question
     put(view, QUESTION + 16, len(question))
     put(view, ASKING, ASKED)
-    if wait(view) != ANSWERED or word(view, TOLD + 16) != 8 * len(paths):
+    state = wait(view)
+    if state == TAKEN:
+        raise host.Refusal('unreadable-source', 'the files of %d modules were looked at for %g s without an end'
+                           % (len(paths), PATIENCE[TAKEN]), 'does a file system not answer? Nothing was done')
+    if state != ANSWERED or word(view, TOLD + 16) != 8 * len(paths):
         return None
     start = word(view, TOLD)
     return memoryview(bytes(view[start:start + 8 * len(paths)])).cast('q').tolist()

@@ -5,7 +5,7 @@ A path may be the user's, who sees other folders than the process does (a contai
 and inode, which are the same everywhere.  Else it is looked up as the process would.  Two different hits are an error,
 two modules with one file are not: both are meant.
 """
-from . import host, scope, sources
+from . import evidence, host, scope, sources
 
 KINDS = {'extension': 'it is an extension module, which can only be loaded anew by a restart',
          'built-in': 'it is built into the interpreter', 'frozen': 'it is frozen into the interpreter',
@@ -127,12 +127,15 @@ def common_length(one, other):
     return count
 
 
-def resolve(targets, notes):
+def resolve(targets, context):
     """The modules that TARGETS name, each once; Refusal when one of them names nothing that can be reloaded."""
     modules = scope.modules()
     files, found, seen = Files(modules), [], set()
+    named = {target.text: by_name(target, modules) for target in targets if target.kind != 'path'}
+    asked = files.modules if len(named) < len(targets) else [module for hits in named.values() for module in hits]
+    evidence.ask([module.path for module in asked if module.path is not None], context)      # refused where a look would hang
     for target in targets:
-        hits = by_path(target, files) if target.kind == 'path' else by_name(target, modules)
+        hits = by_path(target, files) if target.kind == 'path' else named[target.text]
         sure = [module for module in hits if module.kind in ('source', 'sourceless')]
         if not sure:
             raise host.Refusal('no-source', '%s cannot be reloaded: %s' % (hits[0].name, KINDS[hits[0].kind]),
@@ -145,5 +148,5 @@ def resolve(targets, notes):
                 found.append(module)
         for names in paths.values():
             if len(names) > 1:
-                notes.append('one file is loaded under several names, all are reloaded: ' + ', '.join(names))
+                context.notes.append('one file is loaded under several names, all are reloaded: ' + ', '.join(names))
     return found

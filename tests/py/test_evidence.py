@@ -5,6 +5,7 @@ import struct
 import sys
 import threading
 import time
+import types
 import unittest
 
 from harness import Block, Program, command, request
@@ -52,6 +53,28 @@ class Look(Program):
     def test_what_cannot_be_seen(self):
         os.symlink('d.py', self.path('d.py'))
         self.assertEqual(self.newest('d.py'), [0])
+
+
+    def test_an_answer_that_comes_too_late(self):
+        """It is not taken for the answer to the next question."""
+        block, paths = Block(request('stale')).with_questions(), ['/%d.py' % n for n in range(9)]
+        context = types.SimpleNamespace(view=memoryview(block.memory))
+        self.evidence.PATIENCE = {1: 0.1, 2: 0.05}
+
+        def play():
+            for state in (2, 3):
+                for _ in range(500):
+                    if block.get(ASKING) == 1:
+                        break
+                    time.sleep(0.002)
+                start = block.get(TOLD)
+                block.memory[start:start + 80] = struct.pack('=10q', *[1] * 10)
+                block.put(TOLD + 16, 80)
+                block.put(ASKING, state)
+        thread = threading.Thread(target=play)
+        thread.start()
+        self.assertEqual([self.evidence.silent(paths, text, context) for text in ('m', 'n')], [set(), set()])
+        thread.join()
 
 
 class Told(Program):
@@ -122,11 +145,16 @@ class Told(Program):
     def test_it_is_gone(self):
         self.assertEqual(self.run_with(lambda block: None), ['m'])
 
-    def test_it_goes_in_the_middle(self):
-        def play(block):
-            self.asked(block)
-            block.put(ASKING, 2)
-        self.assertEqual(self.run_with(play), ['m'])
+    def test_it_does_not_come_back(self):
+        """From a file system that hangs: our thread would not come back either."""
+        for what in (request('stale'), request('reload', ['m'])):
+            block = Block(what).with_questions()
+            thread = threading.Thread(target=lambda: (self.asked(block), block.put(ASKING, 2)))
+            thread.start()
+            answer = block.run()
+            thread.join()
+            self.assertEqual((answer['status'], answer['error']['code']), (1, 'unreadable-source'))
+            self.assertEqual(self.m.f(), 1)
 
     def test_no_room(self):
         block = Block(request('stale')).with_questions(16)
