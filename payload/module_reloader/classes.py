@@ -23,6 +23,7 @@ class Change:
         self.undecorated = []                # of the statements, those whose decorators do not run again
         self.unannotated = ()                # names that had an annotation, and stand in the body without one
         self.lent, self.rebound = {}, None   # values that the statements are to find; names that they bound before, if known
+        self.called = None                   # names whose old statements called something, if known
 
 
 def builds(meta):
@@ -101,6 +102,7 @@ def changes(plan, old_root, new_root, signatures):
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)
         change.header = built and (noted or moved)
+        change.called = units.calling(gone)
         change.rebound = host.part('shadow').rebound(path[-1].body, hit, new_units, gone, fresh)
         change.unannotated = set(fields.annotated(gone)) - set(fields.annotated(new_units))
         if any(getattr(one, 'decorator_list', ()) for one in hit):
@@ -267,6 +269,9 @@ def commit(change, plan, journal):
         if any(one.name == name for one in change.undecorated) and renew(plan, old, value, name, journal):
             changed.append(full)
             continue
+        if change.called is None or name in change.called:
+            for one, other in patch.pairs_of(old, value, module.dict) or ():
+                host.part('decorators').gone(plan, full, one, other, journal)
         kept = patch.transplant_value(old, value, module.dict, journal)
         if not kept and journal.set('class', change.kind, name, value):
             host.part('trampolines').succeed_member(plan, old, value, journal)

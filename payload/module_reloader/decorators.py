@@ -5,7 +5,7 @@ The statement runs without them; the function inside of what they made gets the 
 it makes.  Whether the old statement had the same decorators is read from its instructions: they come first, and their
 calls last.  Where no such function is found in what they made, they run again, and a warning says so.
 """
-from . import baseline, codes, host, trees, units
+from . import baseline, codes, host, journal as journals, trees, units
 
 FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
 WRAPPERS = (staticmethod, classmethod, property)
@@ -105,6 +105,51 @@ def fits(function, path, code):
     return len(nodes) == 1 and codes.same_variables(function.__code__, nodes[0].code)
 
 
+def put(statements):
+    """The attributes that STATEMENTS, and those of classes among them, put on anything."""
+    found = set()
+    for one in trees.inside(statements):
+        found.update(target.attr for target in getattr(one, 'targets', ()) if trees.kind(target) == 'Attribute')
+        found.update(put(one.body) if trees.kind(one) == 'ClassDef' else ())
+    return found
+
+
+def gone(plan, path, old, new, journal):
+    """Decorators are gone from the function OLD, which becomes NEW: what they told about it goes, other marks are named."""
+    if type(old) is not host.FunctionType or type(new) is not host.FunctionType:
+        return
+    source = remain(plan, path, old, new.__dict__)
+    for name in ('__name__', '__qualname__', '__module__'):
+        if getattr(old, name) != getattr(new, name) and name not in source:
+            journal.set('function', old, name, getattr(new, name))
+    for name in old.__dict__:
+        if is_special(name) and name not in new.__dict__ and name not in source:
+            journal.set('item', old.__dict__, name, journals.ABSENT)
+
+
+def is_special(name):
+    return type(name) is str and name[:2] == '__' == name[-2:]
+
+
+def remain(plan, path, old, new):
+    """Name the attributes of the function OLD that are not in NEW; those that the source puts on anything after it was made."""
+    source = put(plan.examined.tree.body)
+    left = sorted(str(name) for name in old.__dict__ if name not in new and name not in source and not is_special(name))
+    text = '%s: left alone, set by the program or by a decorator that is gone: %s' % (path, ', '.join(left))
+    if left and text not in plan.warnings:
+        plan.warnings.append(text)
+    return source
+
+
+def foresee(plan, statements, there, called, prefix=''):
+    """The same before STATEMENTS run: those without a decorator make functions without any attributes."""
+    for one in statements:
+        live = there.get(getattr(one, 'name', None))
+        if trees.kind(one) in FUNCTIONS and not one.decorator_list and type(live) is host.FunctionType and \
+                (called is None or one.name in called) and codes.defined_as(live, one.name, plan.module.dict):
+            remain(plan, prefix + one.name, live, ())
+
+
 # --- without a baseline
 
 def part(statement, live, namespace):
@@ -141,6 +186,13 @@ def sure(statement, live, namespace):
         else:
             return False
     return codes.defined_as(live, statement.name, namespace)
+
+
+def marks(statement, live, namespace):
+    """Whether `@abstractmethod` surely came: what it leaves alone is not marked."""
+    library, given = host.sys.modules.get('abc'), statement.decorator_list
+    return type(live) is host.FunctionType and len(given) == 1 and library is not None and \
+        resolved(given[0], namespace) is library.abstractmethod and '__isabstractmethod__' not in live.__dict__
 
 
 def same_cache(node, live, namespace):

@@ -25,6 +25,9 @@ def foresee(plan):
             plan.changed.append(change.name)
         if change.header or change.whole:
             show(plan.executed, change.path[-1], {change.path[-1].name: change}, data)
+        host.part('decorators').foresee(plan, change.statements, host.class_dict(change.kind), change.called, change.name + '.')
+    if plan.statements:
+        host.part('decorators').foresee(plan, plan.statements, there, plan.called)
     plan.gone.extend(name for name in plan.removed if name in there)
     plan.replaced.extend(replaced(plan))
     plan.changed.extend(one.path for one in plan.patches if one.changed)

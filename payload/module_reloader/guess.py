@@ -17,6 +17,7 @@ class Guess:
         self.unsure = []                     # names of definitions whose decorators cannot be compared
         self.undecorated = []                # of all statements, those whose decorators do not run again
         self.members = []                    # (path of the class statements, statements to run, names to remove, more)
+        self.put = set()                     # the attributes that the source puts on anything after it was made
         self.signatures, self.annotates = None, {}  # of the code that makes annotations, by the name of the function
 
 
@@ -113,7 +114,7 @@ def guess(module, code, tree, signatures, keep=()):
         paths.setdefault(node.path, []).append(signatures.of(node.code))
         result.annotates.update(annotations_of(node, signatures))
     result.annotates.update(annotations_of(root, signatures))
-    result.signatures = signatures
+    result.signatures, result.put = signatures, decorators.put(tree.body)
     functions, bound = baseline.reachable(module), stored(code, ('STORE_NAME', 'STORE_GLOBAL'))
     places = {(signatures.of(node.code), node.code.co_firstlineno) for node in root.walk()}
     for function in functions:
@@ -221,6 +222,8 @@ def other_header(statement, live, namespace, result, prefix=''):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
     made = live
     if statement.decorator_list:
+        if decorators.marks(statement, live, namespace):
+            return True
         if not decorators.sure(statement, live, namespace):
             result.unsure.append(prefix + statement.name)
         live = decorators.part(statement, live, namespace)
@@ -228,6 +231,12 @@ def other_header(statement, live, namespace, result, prefix=''):
         return True
     if type(live) is not host.FunctionType or live.__globals__ is not namespace or live.__code__.co_name != statement.name:
         return False
+    left = sorted(name for name in live.__dict__ if name not in result.put) if not statement.decorator_list else ()
+    if '__isabstractmethod__' in left:
+        return True
+    if left:
+        result.warnings.append('%s is not set by the source: the program may have set it, or a decorator that is gone: it is left '
+                               'alone' % ', '.join('%s%s.%s' % (prefix, statement.name, name) for name in left))
     other = other_defaults(statement.args, live, statement, result) or other_annotations(statement, live, namespace, result)
     if other and decorators.definition(made, statement.name, namespace) and statement.decorator_list and \
             not getattr(statement, 'type_params', None):

@@ -22,6 +22,7 @@ class Plan:
         self.refused, self.undecided, self.warnings = [], [], []
         self.target = None
         self.new_names, self.decorated = set(), ()
+        self.called = None                   # names whose old statements called something, such as decorators; None: unknown
         self.undecorated = []                # the statements whose decorators do not run again: see decorators.py
         self.renewed = []                    # the functions in what decorators made that got a new header
         self.followed = set()                # names that lead elsewhere, and so does what led there before
@@ -129,6 +130,7 @@ def compare(plan, old_root, new_root, signatures):
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
     plan.rebound_here = host.part('shadow').rebound(examined.tree.body, plan.statements, new, gone, fresh)
+    plan.called = units.calling(gone)
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
@@ -194,18 +196,10 @@ def still_ours(plan, name, gone, old_root, signatures):
         return False
     if type(value) is host.FunctionType and value.__globals__ is not plan.module.dict:
         nodes = [node for node in old_root.nodes if node.code.co_name == name]
-        if nodes and value.__code__.co_filename != plan.module.filename() and not decorated(gone, name):
+        if nodes and value.__code__.co_filename != plan.module.filename() and name not in units.calling(gone):
             plan.warnings.append('%s left the source, and is kept: the program replaced it' % name)
             return False
     return True
-
-
-def decorated(gone, name):
-    """Whether the unit that bound NAME did more than make a function."""
-    for unit in gone:
-        if name in unit.names():
-            return any('CALL' in one[0] for one in unit.tokens)
-    return False
 
 
 def from_guess(plan):

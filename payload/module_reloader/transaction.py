@@ -207,6 +207,8 @@ class Transaction:
         if type(old) is host.FunctionType and type(new) is host.FunctionType and id(new.__code__) in made and \
                 old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
                 patch.transplant(old, new, self.journal):
+            if plan.called is None or name in plan.called:
+                host.part('decorators').gone(plan, name, old, new, self.journal)
             self.journal.set('item', plan.module.dict, name, old)
         elif old is not new and (type(statement).__name__ in ('FunctionDef', 'AsyncFunctionDef') or
                                  codes.defined_as(old, name, plan.module.dict) and self.succeeds(new, name, made)):

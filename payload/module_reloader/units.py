@@ -246,6 +246,11 @@ def has_decorators(unit):
     return False
 
 
+def calling(found):
+    """The names of those of the units FOUND that call anything: decorators, too."""
+    return {name for unit in found if any('CALL' in one[0] for one in unit.tokens) for name in unit.names()}
+
+
 def tokens_of(code, signatures):
     units = units_of(code, signatures)
     return None if units is None else [one for unit in units for one in unit.tokens]

@@ -177,3 +177,6 @@ IF = 'X = 1\nif X:\n    class K:\n        x = %d\nY = 2\nX = 3\n'
 case('class_under_if_attr', IF % 1, IF % 2, 'K = m.K', 'K.x, m.K is K', (2, True))
 case('enum_member_as_a_default', 'import enum\nclass E(enum.Enum):\n    A = 1\n    def v(self, d=A, e=2): return d\n',
      'import enum\nclass E(enum.Enum):\n    A = 1\n    def v(self, d=A, e=3): return d, e\n', 'a = m.E.A', 'a.v(), m.E.A is a', ((1, 3), True))
+MARK = ABC.replace('    def a(self): return %d\n%s', '%s    def b(self): return 1\n')
+case('abstract_no_more', MARK % '    @abc.abstractmethod\n', MARK % '', 'K = m.K', 'K().b()', 1)
+case('abstract_now', MARK % '', MARK % '    @abc.abstractmethod\n', 'K = m.K', 'FAILS(K)', 'TypeError')

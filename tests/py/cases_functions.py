@@ -89,3 +89,8 @@ case('size_of_a_cache', CACHED % (None, 1), CACHED % (5, 1), 'h = m.f; h()', 'm.
 OBJECT = 'class D:\n    def __init__(self, f): self.f, self.n = f, 0\n    def __call__(self): self.n += 1; return self.n, self.f()\n'
 case('default_under_an_object', OBJECT + '@D\ndef f(a=1): return a\n', OBJECT + '@D\ndef f(a=2): return a\n', 'h = m.f; h()',
      'm.f()', (1, 2))
+WRAPS = 'import functools\ndef g(a): "doc"\n%sdef f(): return 1\nclass K:\n%s    def f(self): return 1\n'
+case('wraps_left', WRAPS % ('@functools.wraps(g)\n', '    @functools.wraps(g)\n'), WRAPS % ('', ''), 'h = m.f',
+     '[(vars(f), f.__name__, f.__qualname__, f.__doc__) for f in (h, m.K.f)]', [({}, 'f', 'f', None), ({}, 'f', 'K.f', None)])
+MARKED = 'def mark(f):\n    f.mark = 1\n    return f\n%sdef f(): return 1\nf.own = 2\n'
+case('marks_of_a_decorator_that_left', MARKED % '@mark\n', MARKED % '', 'm.f.own = 3', 'vars(m.f)', {'mark': 1, 'own': 3})

@@ -361,6 +361,15 @@ class Options(Program):
         self.assertEqual([one['name'] for one in real['derived']], ['Y'])
         self.assertEqual((m.X, m.Y, dry['derived']), (5, 1, real['derived']))
 
+    def test_marks_that_decorators_left_are_named(self):
+        text = 'def mark(f):\n    f.mark = 1\n    return f\n%sdef f(): return 1\nclass K:\n%s    def g(self): return 1\n'
+        self.write(m=text % ('@mark\n', '    @mark\n'))
+        self.load('m').f.mine = 1
+        self.write(m=text % ('', ''))
+        for options in ({'dry_run': True}, {}):
+            self.assertEqual([one.replace('left alone, set by the program or by a decorator that is gone: ', '')
+                              for one in self.entry(self.reload(**options))['warnings']], ['K.g: mark', 'f: mark, mine'])
+
     def test_undo_empties_caches(self):
         text = 'import functools\n@functools.lru_cache()\ndef f(): return %d\n'
         self.write(m=text % 1)
