@@ -9,14 +9,16 @@
 #include "report.h"
 #include "util.h"
 
-/* "file:line: message", as compilers write it and editors read it. Needs a file; returns false without one. */
+/* "file:line: message", or without a line "file: message", as compilers write it and editors read it. Needs a file; returns false without one. */
 static bool complain_gcc(struct terminal *terminal, const json_t *error)
 {
 	if (!human_string(error, "file")[0])
 		return false;
 	terminal_progress_end(terminal);
 	text_write(terminal->err, human_string(error, "file"), strlen(human_string(error, "file")), TEXT_LINE);
-	(void)fprintf(terminal->err, ":%" JSON_INTEGER_FORMAT ": ", human_integer(error, "line"));
+	if (json_is_integer(json_object_get(error, "line")))
+		(void)fprintf(terminal->err, ":%" JSON_INTEGER_FORMAT, human_integer(error, "line"));
+	(void)fputs(": ", terminal->err);
 	text_write(terminal->err, human_string(error, "message"), strlen(human_string(error, "message")), TEXT_LINE);
 	(void)fputc('\n', terminal->err);
 	return true;

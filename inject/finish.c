@@ -2,6 +2,8 @@
  *
  * While our Python code runs: wait for its end, from outside; answer what it asks; interrupt it when its time is over.
  */
+#include <stdio.h>
+
 #include "../payload/embed.h"
 #include "delivery.h"
 #include "util.h"
@@ -47,6 +49,18 @@ static uint64_t pause_after(uint64_t ns)
 	return ns < 32 * PAUSE_LEAST ? PAUSE_LEAST : ns > 32 * PAUSE_MOST ? PAUSE_MOST : ns / 32;
 }
 
+/* It could not be interrupted: it waits in a call of its own. */
+static int work_timeout(struct delivery *d, struct mr_error *err)
+{
+	char at[WHERE_MAX + 32] = "";
+
+	d->head.file[WHERE_MAX - 1] = 0;
+	if (d->head.line)
+		(void)snprintf(at, sizeof(at), ", %s:%u", d->head.file, (unsigned int)d->head.line);
+	return mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_WORK_TIMEOUT, 0, "thread %d still runs it%s%s%s",
+		       (int)d->head.thread, at, d->answer->where[0] ? ": " : "", d->answer->where);
+}
+
 static int read_and_tell(struct delivery *d, struct mr_error *err)
 {
 	int r = delivery_read(d, err);
@@ -74,9 +88,7 @@ int delivery_finish(struct delivery *d, struct mr_error *err)
 			limit = now < limit ? now : limit;
 		}
 		if (interrupted && now > limit + GRACE)
-			return mr_fail(err, delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_WORK_TIMEOUT, 0,
-				       "thread %d still runs it%s%s", (int)d->head.thread, d->answer->where[0] ? ": " : "",
-				       d->answer->where);
+			return work_timeout(d, err);
 		if (interrupted && now >= next) {
 			interrupt(d);
 			next = now_ns() + INTERRUPT_AGAIN;

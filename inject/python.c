@@ -58,6 +58,10 @@ static const struct {
 	{ "PyThreadState_SetAsyncExc", NULL, true },
 	{ "PyThread_get_thread_ident", NULL, true },
 	{ "PyExc_KeyboardInterrupt", NULL, true },
+	{ "PyEval_GetFrame", NULL, true },
+	{ "PyFrame_GetLineNumber", NULL, true },
+	{ "PyObject_GetAttrString", NULL, true },
+	{ "PyUnicode_AsUTF8", NULL, true },
 	{ "Py_GetRecursionLimit", NULL, true },
 	{ "Py_SetRecursionLimit", NULL, true },
 };

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 4
+#define REQUEST_VERSION 5
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -33,6 +33,7 @@
 #define BLOCK_LEAVE	224
 #define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
 #define XSTATE_MAX	16384
+#define WHERE_MAX	256
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
@@ -116,6 +117,7 @@ struct request_python {
 	uint64_t PyThreadState_Get, PyThreadState_EnterTracing, PyThreadState_LeaveTracing;
 	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
 	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
+	uint64_t PyEval_GetFrame, PyFrame_GetLineNumber, PyObject_GetAttrString, PyUnicode_AsUTF8;
 	uint64_t Py_GetRecursionLimit, Py_SetRecursionLimit;
 	uint64_t errno_location, pthread_create, pthread_self, pthread_detach;
 };
@@ -154,6 +156,8 @@ struct request_block {
 	uint64_t question_off, question_max, question_len;	/* question_max 0: nobody would answer */
 	uint64_t told_off, told_max, told_len;
 	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
+	uint64_t line;		/* where our code waited when it was interrupted last, 0 unknown: in `file`, NUL-terminated */
+	char file[WHERE_MAX];
 	struct request_python py;
 };
 

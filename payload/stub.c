@@ -363,6 +363,29 @@ void stub_spawn(struct request_block *block)
 	*error_number = saved;
 }
 
+/* Where our code waits, in words for people. This thread is parked and has the GIL: nothing of it is half done. */
+static void where_note(struct request_block *block)
+{
+	PyFrameObject *frame = FN(block, PyEval_GetFrame)();
+	PyObject *type, *value, *traceback, *code, *name;
+	const char *text;
+	size_t i = 0;
+
+	if (!frame)
+		return;
+	FN(block, PyErr_Fetch)(&type, &value, &traceback);
+	code = FN(block, PyObject_GetAttrString)((PyObject *)frame, "f_code");
+	name = code ? FN(block, PyObject_GetAttrString)(code, "co_filename") : NULL;
+	text = name ? FN(block, PyUnicode_AsUTF8)(name) : NULL;
+	for (; text && text[i] && i < WHERE_MAX - 1; i++)
+		block->file[i] = text[i];
+	block->file[i] = 0;
+	block->line = text ? (uint64_t)FN(block, PyFrame_GetLineNumber)(frame) : 0;
+	FN(block, Py_DecRef)(name);
+	FN(block, Py_DecRef)(code);
+	FN(block, PyErr_Restore)(type, value, traceback);
+}
+
 /*
  * The work time-out has passed: raise KeyboardInterrupt in our code. A thread that neither holds the GIL nor is parked may be
  * waiting for the GIL, in the midst of its condition variable: it must not ask for the GIL a second time.
@@ -380,6 +403,8 @@ void stub_interrupt(struct request_block *block)
 	if (may_take)
 		state = FN(block, PyGILState_Ensure)();
 	if ((held || may_take) && load(&block->phase) == PHASE_RUNNING) {
+		if (may_take && block->thread == (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0))
+			where_note(block);
 		block->interrupted++;
 		(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, *(PyObject **)block->py.PyExc_KeyboardInterrupt);
 	}

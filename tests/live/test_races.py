@@ -201,7 +201,7 @@ class Doubt(LiveTest):
         """The main thread was sent to a region and has not arrived; now it is in a handler, and may return into the region."""
         code = '''
 map_at(REGION, 4096, 5); map_at(BLOCK, 65536, 3)
-head = struct.pack('<QIIQ8I', MAGIC, 4, os.getpid(), 65536, 1, 0, 1, 1, 0, 0, 0, 0)  # READY, cancelled, sent once
+head = struct.pack('<QIIQ8I', MAGIC, 5, os.getpid(), 65536, 1, 0, 1, 1, 0, 0, 0, 0)  # READY, cancelled, sent once
 ctypes.memmove(BLOCK, head, len(head))
 ctypes.memmove(BLOCK + THREAD, struct.pack('<Q', os.getpid()), 8)
 threading.Thread(target=wait, daemon=True).start()

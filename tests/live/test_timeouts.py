@@ -59,8 +59,8 @@ class Timeouts(LiveTest):
 
     def test_code_that_blocks_in_c(self):
         with Target('read') as target:
-            result = target.attach('-t', '0.4', 'exec', 'import time\ntime.sleep(1.5)\n')
-            self.assertStatus(result, 7)
+            result = target.attach('-t', '0.4', 'exec', 'import time\ntime.sleep(4)\n')
+            self.assertRefused(result, 7, 'thread %d still runs it, <exec>:2: waiting in' % target.pid)
             wait_until(lambda: target.attach('-t', '1', 'exec', '1').status == 0, 'it answers again')
             self.assertUnharmed(target)
             target.stop()

@@ -237,6 +237,29 @@ static void f_limit_set(int limit)
 	fake.recursion_limit = limit;
 }
 
+static void *f_frame(void)
+{
+	note("frame ");
+	return &fake.runs;
+}
+
+static int f_line(const void *frame)
+{
+	return frame == &fake.runs ? 31 : -1;
+}
+
+static void *f_attribute(const void *object, const char *name)
+{
+	if (object == &fake.runs && strcmp(name, "f_code") == 0)
+		return &fake.limit_at_run;
+	return object == &fake.limit_at_run && strcmp(name, "co_filename") == 0 ? &fake.file : NULL;
+}
+
+static const char *f_text(const void *object)
+{
+	return object == &fake.file ? fake.file : NULL;
+}
+
 static void python_fakes(struct request_python *py)
 {
 #define FAKE(name, function) py->name = (uint64_t)(uintptr_t)(function)
@@ -270,6 +293,10 @@ static void python_fakes(struct request_python *py)
 	FAKE(PyThreadState_SetAsyncExc, f_async);
 	FAKE(PyThread_get_thread_ident, f_ident);
 	FAKE(PyExc_KeyboardInterrupt, &keyboard_interrupt_at);
+	FAKE(PyEval_GetFrame, f_frame);
+	FAKE(PyFrame_GetLineNumber, f_line);
+	FAKE(PyObject_GetAttrString, f_attribute);
+	FAKE(PyUnicode_AsUTF8, f_text);
 	FAKE(Py_GetRecursionLimit, f_limit_get);
 	FAKE(Py_SetRecursionLimit, f_limit_set);
 	FAKE(errno_location, __errno_location);

@@ -22,6 +22,7 @@ extern struct fake_python {
 
 	/* how the fakes answer */
 	int initialized, finalizing, interpreters, held, queue_result, runs_that_fail, recursion_limit, tracing_calls;
+	const char *file;		/* of the frame; NULL: it is no text */
 	void *code_object;		/* NULL: it cannot be compiled */
 	void (*during_run)(void);
 

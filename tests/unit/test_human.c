@@ -163,6 +163,9 @@ Test(human, errors_for_editors)
 	print("reload", &options, "{" RAN ",\"status\":1,\"error\":{\"message\":\"bad\",\"file\":\"/s/tax.py\",\"line\":31}}",
 	      false);
 	cr_expect_str_eq(err_text, "/s/tax.py:31: bad\n");
+	print("reload", &options, "{" RAN ",\"status\":1,\"error\":{\"message\":\"gone\",\"file\":\"/s/tax.py\",\"line\":null}}",
+	      false);
+	cr_expect_str_eq(err_text, "/s/tax.py: gone\n");
 	print("reload", &options, "{" RAN ",\"status\":1,\"error\":{\"message\":\"bad\",\"file\":null}}", false);
 	cr_expect_str_eq(err_text, "mr-attach: pid 42: bad\n");
 }

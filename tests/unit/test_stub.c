@@ -457,6 +457,39 @@ Test(stub, interrupt_never_takes_the_gil_in_a_thread_that_may_wait_for_it)
 	cr_expect_eq(fake.block->arrived, 1);
 }
 
+static void block_waits(void)
+{
+	fake.block->phase = PHASE_RUNNING;
+	fake.block->interrupt = INTERRUPT_PARKED;
+	fake.block->ident = 4711;
+	fake.block->thread = (uint64_t)gettid();
+}
+
+/* Parked in the midst of our code: it says where. */
+Test(stub, interrupt_of_what_waits_tells_the_line)
+{
+	static char path[2 * WHERE_MAX];
+
+	block_waits();
+	fake.file = "/srv/shop/cart.py";
+	fake_enter(STUB_INTERRUPT);
+	cr_expect_str_eq(fake.journal, "check ensure frame fetch decref(object) decref(code) restore async(4711,KeyboardInterrupt) "
+				       "release(5) ");
+	cr_expect_str_eq(fake.block->file, "/srv/shop/cart.py");
+	cr_expect_eq(fake.block->line, 31);
+	(void)memset(path, 'x', sizeof(path) - 1);
+	fake.file = path;
+	fake_enter(STUB_INTERRUPT);
+	cr_expect_eq(strlen(fake.block->file), (size_t)WHERE_MAX - 1);
+	fake.file = NULL;
+	fake_enter(STUB_INTERRUPT);
+	cr_expect_eq(fake.block->line, 0);
+	fake.journal[0] = 0;
+	fake.block->thread++;
+	fake_enter(STUB_INTERRUPT);
+	cr_expect_null(strstr(fake.journal, "frame"), "another thread runs it: this one waits in the program's own code");
+}
+
 Test(stub, interrupt_with_the_gil_held_takes_it_not)
 {
 	fake.block->phase = PHASE_RUNNING;
