@@ -179,18 +179,21 @@ class Work:
         work.prepare()
         try:
             work.check_stacks()
+            for plan in self.plans:
+                work.current = plan
+                if plan.statements or plan.classes:
+                    host.part('losses').foresee(plan)
         except host.Refusal as refusal:
-            return self.fail(refusal.error, self.plans[0].module.name)
+            return self.fail(refusal.error, work.current.module.name)
         running.find(self.plans, work.heap)
-        rebind, imports = None, None
+        imports, journal = None, host.part('journal').Journal()      # it is never carried out
         for plan in self.plans:
-            news = [name for name in plan.added if '.' not in name]
-            if plan.replaced or news:
-                rebind = host.part('rebind')
+            news = [name for name in plan.added if '.' not in name] + forecast.starred(plan, False)
+            changes = dict.fromkeys(plan.replaced + forecast.led(plan))
+            if changes or news:
+                rebind, exports = host.part('rebind'), host.part('rebind').exported(journal.seen(plan.module.dict))
                 imports = imports or rebind.Imports(work.modules(), self.context)
-                nothing = rebind.Nothing(plan, news)
-                rebind.follow(plan.module, nothing.changes(plan.replaced), rebind.exported(plan.module.dict), imports,
-                              nothing, plan)
+                rebind.follow(plan.module, rebind.foreseen(journal, plan, changes, news), exports, imports, journal, plan)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
             if self.options.get('verbose') and plan.module.kind == 'source':

@@ -9,6 +9,7 @@ is refused, as are other bases.
 """
 from . import classes, codes, host, remake, trees
 
+ANOTHER = 'it is another member now: who took a reference to it before has the old one'
 MAPS = ('_member_map_', '_value2member_map_')
 
 
@@ -17,7 +18,7 @@ def merge(work, plan, change, new):
     old = change.kind
     if new is None or type(new) is not type(old) or remake.layout(new) != remake.layout(old) or \
             new.__bases__ != old.__bases__:
-        raise host.Refusal('refused', 'the bases of %s changed: the members that live could not follow' % change.name)
+        refuse_bases(change)
     members, there = host.class_dict(new), host.class_dict(old)
     heirs = heirs_of(change, there, members['_member_map_'])
     body = change.path[-1].body if change.path else ()
@@ -34,13 +35,20 @@ def merge(work, plan, change, new):
                           name not in change.removed)
     for name, live in there['_member_map_'].items():
         if name in members['_member_map_'] and heirs[id(members['_member_map_'][name])] is not live:
-            remake.keep(plan, '%s.%s' % (change.name, name), 'it is another member now: who took a reference to it before '
-                        'has the old one')
+            remake.keep(plan, '%s.%s' % (change.name, name), ANOTHER)
     for made in members['_member_map_'].values():
         bring_home(heirs[id(made)], made, old, work.journal)
     for one in there['_value2member_map_'].values() if is_flag(old) else ():
         work.journal.forget(one.__dict__, '_inverted_')
     work.members(plan, change)
+
+
+def refuse_bases(change):
+    raise host.Refusal('refused', 'the bases of %s changed: the members that live could not follow' % change.name)
+
+
+def refuse_value(change, name):
+    raise host.Refusal('refused', '%s.%s is another value now, which a member that lives cannot become' % (change.name, name))
 
 
 def redirected(value, heirs):
@@ -75,8 +83,7 @@ def heir(change, there, made, taken):
         if live is not None and live in there['_member_map_'].values():
             live = None                      # the name of a member changed: a new one
     if live is not None and is_value(change.kind) and not same(live._value_, made._value_):
-        raise host.Refusal('refused', '%s.%s is another value now, which a member that lives cannot become' % (
-            change.name, made._name_))
+        refuse_value(change, made._name_)
     return made if live is None else live
 
 

@@ -2,7 +2,7 @@
 """What a plan will change, told before anything runs: all that a dry run reports, and where the report of a real one
 begins; that one corrects what came out otherwise.
 """
-from . import host, trees
+from . import codes, host, trees
 
 FIELDS = '__dataclass_fields__'
 DEFINITIONS = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef')
@@ -37,7 +37,27 @@ def replaced(plan):
     """The names of the module that will have another value, or none."""
     names = [name for statement in trees.inside(plan.statements) for name in trees.own(statement)
              if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
-    return [name for name in names + plan.removed if name in plan.module.dict]
+    names += [one.name for one in trees.inside(plan.statements) if trees.kind(one) in DEFINITIONS and
+              codes.live_key(plan.module.dict.get(one.name, plan)) is not None]
+    return [name for name in names + plan.removed if name in plan.module.dict] + starred(plan, True)
+
+
+def led(plan):
+    """The names of undecorated functions that are no functions of their own now: importers will have the new ones."""
+    return [one.name for one in plan.statements if trees.kind(one) in DEFINITIONS[:2] and not one.decorator_list and
+            one.name in plan.module.dict and not codes.defined_as(plan.module.dict[one.name], one.name, plan.module.dict)]
+
+
+def starred(plan, there):
+    """The names that star imports give when they run: those that are THERE and get another value, or those that are not."""
+    found, namespace, order = [], plan.module.dict, host.part('order')
+    for statement in plan.statements:
+        kept = plan.shadowed.get(id(statement), ())
+        for one in trees.starred([statement]):
+            taken = order.starred(namespace, one.level, one.module)
+            found.extend(name for name in sorted(taken) if name not in kept and (name in namespace) == there and
+                         namespace.get(name) is not taken[name])
+    return found
 
 
 def members_of(change):

@@ -370,7 +370,7 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
             result.warnings.extend(probe.warnings)
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = trees.mangled(statement.name, path[-1].name)
-            if one not in namespace or other_kind(statement, namespace[one]) or \
+            if one not in namespace or other_kind(statement, namespace[one], name) or \
                     trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result, name + '.'):
                 statements.append(statement)
         if trees.kind(statement) == 'AnnAssign' and statement not in statements and {
@@ -418,8 +418,10 @@ def other_docstring(result, kind, statement, name, statements):
     return []
 
 
-def other_kind(statement, live):
-    """Whether a member is surely wrapped otherwise than its statement says."""
+def other_kind(statement, live, owner):
+    """Whether a member of the class OWNER is surely wrapped otherwise than its statement says, or was a lambda."""
+    if is_lambda(live) and live.__qualname__ == owner + '.<lambda>' and not statement.decorator_list:
+        return True
     decorators = [one.id if trees.kind(one) == 'Name' else '?' for one in statement.decorator_list]
     known = {host.FunctionType: [], staticmethod: ['staticmethod'], classmethod: ['classmethod'],
              property: ['property']}.get(type(live))

@@ -79,33 +79,20 @@ class Imports:
         return 'below' if any(index > star for index in places) else 'above' if places else None
 
 
-class Nothing:
-    """The journal of a dry run: nothing is changed; of one module it tells which names will come and go."""
-
-    def __init__(self, plan, come):
-        self.namespace, self.come, self.gone = plan.module.dict, come, plan.gone
-        self.literal = {}
-        for one in plan.statements:
-            if trees.kind(one) == 'Assign' and trees.bound(one) == ['__all__'] and trees.is_literal(one.value):
-                self.literal['__all__'] = trees.literal(one.value)
-
-    def changes(self, replaced):
-        """What follow() is to hear of: the new values are not known."""
-        found = {name: (self.namespace[name], journals.ABSENT if name in self.gone else self) for name in replaced}
-        found.update((name, (journals.ABSENT, self)) for name in self.come)
-        return found
-
-    def set(self, *unused):
-        return False
-
-    def get(self, kind, owner, name):
-        return journals.read(kind, owner, name)
-
-    def seen(self, namespace):
-        if namespace is not self.namespace:
-            return namespace
-        stays = {name: value for name, value in namespace.items() if name not in self.gone}
-        return dict(stays, **dict(dict.fromkeys(self.come), **self.literal))
+def foreseen(journal, plan, replaced, come):
+    """The changes that follow() is to hear of in a dry run, whose JOURNAL is never carried out; new values are not known."""
+    namespace, literal, changes = plan.module.dict, {}, {}
+    for one in plan.statements:
+        if trees.kind(one) == 'Assign' and trees.bound(one) == ['__all__'] and trees.is_literal(one.value):
+            literal['__all__'] = trees.literal(one.value)
+    for name in plan.gone:
+        journal.set('item', namespace, name, journals.ABSENT)
+    for name in list(replaced) + list(come):
+        old = namespace.get(name, journals.ABSENT)
+        new = journals.ABSENT if name in plan.gone else literal.get(name, changes)
+        changes[name] = old, new
+        journal.set('item', namespace, name, new)
+    return changes
 
 
 def exported(namespace):

@@ -16,6 +16,7 @@ from . import baseline, classes, host, journal as journals, population, trees
 
 ABC = ('_abc_impl', '_abc_registry', '_abc_cache', '_abc_negative_cache', '_abc_negative_cache_version')
 SIZES = ('__basicsize__', '__itemsize__', '__dictoffset__', '__weakrefoffset__')
+ELSEWHERE = 'the name leads to another class now: instances stay with the old one'
 DESCRIPTORS = (host.FunctionType, staticmethod, classmethod, property)
 
 
@@ -65,7 +66,7 @@ def settle(work, plan, name, old, new, statement):
     mine = old.__module__ == new.__module__ == plan.module.dict.get('__name__') and \
         old.__qualname__ == new.__qualname__ == name
     if not mine or trees.kind(statement) == 'Assign' and trees.kind(statement.value) != 'Call':
-        keep(plan, name, 'the name leads to another class now: instances stay with the old one')
+        keep(plan, name, ELSEWHERE)
         return
     change = classes.Change(name, old, (), [], [])
     if is_enum(old):
@@ -187,7 +188,7 @@ def adopt(change, new, kept):
 def left_over(plan, change, new):
     """Name what the class has and its source does not give it: who did cannot be known, so it stays."""
     names = [name for name in host.class_dict(change.kind) if name not in host.class_dict(new) and name[:2] != '__' and
-             name not in classes.OWN + ABC and name not in change.removed]
+             name not in classes.OWN + ABC and name not in change.removed and name not in member_names(change.kind)]
     if names:
         plan.warnings.append('%s: left alone, set by the program or by a decorator that is gone: %s' % (
             change.name, ', '.join(sorted(names))))

@@ -13,6 +13,7 @@ these functions, and looks at their targets.
 """
 from . import baseline, codes, host, journal as journals, patch, trees
 
+DECORATED = 'its decorators changed: who took a reference to it before goes on with the old one'
 FAR = 10000                                  # objects; who holds more is taken to hold everything
 FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
 HEAD = 'def make(%s):\n    %sdef forward(*__mr_args, __mr_target__, **__mr_kwargs):\n'
@@ -202,8 +203,8 @@ def succeed(plan, name, old, new, journal):
     """A definition was made again, OLD stood there, NEW does now: what NAME leads to from now on."""
     forwards = of(plan)
     if type(old) is not host.FunctionType or not is_callable(new) or not belongs(old, name, plan.module):
-        plan.kept_old.append({'name': name, 'reason': 'its decorators changed: who took a reference to it before goes '
-                              'on with the old one'})
+        if codes.live_key(old) is None:      # a constant is nothing to go on with
+            plan.kept_old.append({'name': name, 'reason': DECORATED})
         return new
     if type(new) is host.FunctionType and new.__globals__ is plan.module.dict and new.__code__.co_name == name:
         for one in forwards.to(old):         # an edit that was taken back: the first function is whole again

@@ -180,3 +180,17 @@ case('enum_member_as_a_default', 'import enum\nclass E(enum.Enum):\n    A = 1\n 
 MARK = ABC.replace('    def a(self): return %d\n%s', '%s    def b(self): return 1\n')
 case('abstract_no_more', MARK % '    @abc.abstractmethod\n', MARK % '', 'K = m.K', 'K().b()', 1)
 case('abstract_now', MARK % '', MARK % '    @abc.abstractmethod\n', 'K = m.K', 'FAILS(K)', 'TypeError')
+MEMBERS = 'import enum\nclass E(enum.%s):\n    A = %d\n    B = %d\n    C = %d\n'
+case('enum_aliases_change', MEMBERS % ('Enum', 1, 1, 3), MEMBERS % ('Enum', 1, 2, 1), 'a = m.E.A; c = m.E.C',
+     '[one.value for one in m.E], m.E.A is a, m.E.C is a, m.E.B is a, c.value', ([1, 2], True, True, False, 3))
+case('enum_value_that_is_the_member', MEMBERS % ('IntEnum', 1, 2, 3), MEMBERS % ('IntEnum', 1, 2, 4), '', 'm.E.C.value', 3, fails='refused')
+case('enum_gets_another_base', MEMBERS % ('Enum', 1, 2, 3), MEMBERS % ('IntEnum', 1, 2, 3), '', 'isinstance(m.E.A, int)', False,
+     fails='refused')
+case('slots_in_another_order', 'class K:\n    __slots__ = ("a", "b")\n', 'class K:\n    __slots__ = ("b", "a")\n', 'K = m.K', 'm.K is K', True)
+case('slots_of_a_class_with_instances', 'class K:\n    __slots__ = ("a",)\nclass L: pass\n',
+     'class K:\n    __slots__ = ("b",)\nclass L:\n    __slots__ = ()\n', 'k = m.K(), m.K(); l = m.L()',
+     'm.K.__slots__, isinstance(k[0], m.K), hasattr(m.L(), "__dict__")', (('b',), False, False))
+case('class_becomes_another', AB + 'K = A\n', AB + 'K = B\n', 'k = m.K()', 'm.K is m.B, k.a()', (True, 'A'))
+case('class_becomes_a_constant', K1, 'K = 5\n', 'k = m.K()', 'm.K, k.a()', (5, 1))
+case('lambda_to_method', 'class K:\n    a = lambda self, b=1: b\n', 'class K:\n    def a(self, b=1): return b\n', 'k = m.K(); h = k.a',
+     'm.K.a.__name__, k.a(), h()', ('a', 1, 1))

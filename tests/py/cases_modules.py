@@ -68,3 +68,9 @@ case('own_definition_left_above_a_star_import', {'n': 'X = 1\n', 'm': STAR + 'X 
 case('own_import_left_above_a_star_import', {'n': 'import os\n', 'm': STAR + 'import os\n'}, {'m': STAR}, '', 'hasattr(m, "os")', True)
 case('def_moves_under_if', {'b': 'R = [1]\ndef f(a=5): return a\n', 'a': 'from b import f as g\n'},
      {'b': 'R = [1]\nif R:\n    def f(a=3): return a\nelse:\n    f = None\n'}, 'h = a.g', 'a.g(), a.g is h, b.f is h', (3, True, True))
+case('star_added_for_others', {'a': 'X = 1\nY = 1\n', 'b': 'X = 2\n', 'c': 'from b import *\n'}, {'b': 'X = 2\nfrom a import *\n'}, '',
+     'b.X, c.X, c.Y', (1, 1, 1))
+case('constant_to_function_for_others', {'a': 'X = 1\n', 'b': 'from a import *\n', 'c': 'from a import X as Y\n'},
+     {'a': 'def X(): return 2\n'}, '', 'b.X(), c.Y()', (2, 2))
+case('decorator_left_for_others', {'a': DECO + '@deco\n' + F1, 'b': 'from a import *\n', 'c': 'from a import f\n'},
+     {'a': DECO + F2}, 'h = a.f', 'b.f(), c.f(), h()', (2, 2, 2))

@@ -46,13 +46,7 @@ def fails(function):
 
 FORESEEN = ('changed', 'added', 'removed', 'rebound', 'executed', 'derived', 'kept_old', 'running_old', 'warnings')
 ONLY_RUNNING_TELLS = {
-    'base_added': ['kept_old'],              # that CPython does not let the class change
-    'fn_to_class': ['kept_old'],
     'def_moves_under_if': ['rebound'],       # which branch runs
-    'default_under_an_object': ['kept_old'],  # what the decorator makes
-    'size_of_a_cache': ['kept_old'],
-    'slots_added': ['changed', 'kept_old'],
-    'wrapped_later': ['kept_old'],           # that the name leads to another function in the end
 }
 
 

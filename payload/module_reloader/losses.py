@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""What a dry run says will stay as it is, though the source changed: `kept_old` entries, and refusals that a class meets
+only when it is made.  The rules are those of remake.py, enums.py and trampolines.py, applied to what the text of the
+statements tells: names that lead to what is there, and constants.  What only running tells is not foreseen.
+"""
+from . import codes, decorators, enums, host, journal as journals, population, remake, trampolines, trees
+
+FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
+UNKNOWN = object()
+
+
+def foresee(plan):
+    journal = journals.Journal()             # of what will be, as far as it is known; it is not carried out
+    for statement in plan.statements:
+        for name in trees.bound(statement):
+            journal.set('item', plan.module.dict, name, outcome(plan, statement))
+    for statement in plan.statements:
+        for name in trees.bound(statement):
+            old = plan.module.dict.get(name, UNKNOWN)
+            if old is not UNKNOWN and name not in plan.shadowed.get(id(statement), ()):
+                succession(plan, statement, name, old, journal)
+    for change in plan.classes:
+        if change.path and remake.is_enum(change.kind) and change.whole:
+            enumeration(plan, change)
+        elif change.path and not remake.is_enum(change.kind):
+            new_class(plan, change)
+
+
+def succession(plan, statement, name, old, journal):
+    """What becomes of those who hold OLD when a statement binds NAME: see Transaction.settle()."""
+    what = trees.kind(statement)
+    if what in FUNCTIONS:
+        if statement not in plan.undecorated and codes.live_key(old) is None and not (
+                type(old) is host.FunctionType and trampolines.belongs(old, name, plan.module)):
+            remake.keep(plan, name, trampolines.DECORATED)
+    elif what == 'ClassDef' and not host.is_class(old) or what in ('Assign', 'AnnAssign'):
+        new = outcome(plan, statement)
+        definition = host.is_class(old) or type(old) is host.FunctionType or hasattr(type(old), 'cache_info')
+        if new is UNKNOWN or new is old or not definition:
+            return
+        if host.is_class(old) and host.is_class(new):
+            remake.keep(plan, name, remake.ELSEWHERE)
+        elif not (type(old) is type(new) is host.FunctionType):
+            trampolines.depart(plan, name, old, new, journal)
+
+
+def outcome(plan, statement):
+    """What a statement binds, or something of its type; UNKNOWN where its text does not tell."""
+    if trees.kind(statement) == 'ClassDef':
+        plain = not (statement.decorator_list or statement.keywords or statement.bases)
+        return type('plain', (), {}) if plain else UNKNOWN
+    value = statement.value if trees.kind(statement) in ('Assign', 'AnnAssign') else None
+    if trees.kind(value) == 'Name' and not any(value.id in trees.bound(one) for one in plan.statements):
+        return plan.module.dict.get(value.id, UNKNOWN)
+    return trees.literal(value) if value is not None and trees.is_literal(value) else UNKNOWN
+
+
+def new_class(plan, change):
+    """Whether a class that cannot change so will get a successor: see remake.run()."""
+    slots, bases = slots_of(change), bases_of(plan, change)
+    if bases is None or slots is UNKNOWN or change.path[-1].keywords or not (change.header or change.whole):
+        return
+    there = change.kind.__bases__
+    same = len(bases) == len(there) and all(one is other for one, other in zip(bases, there))
+    if slots is None and (same or population.possible(journals.BASES, change.kind, bases)):
+        return
+    left = len(population.instances(change.kind)) if slots is not None else 0
+    remake.tell(plan, change, left, [])
+
+
+def slots_of(change):
+    """The names of the slots that a class will have, None if they do not change, or UNKNOWN."""
+    if not {'__slots__'} & (set(change.names) | set(change.removed)):
+        return None
+    given = [one.value for one in change.statements if '__slots__' in trees.bound(one)]
+    if len(given) > 1 or given and not trees.is_literal(given[0]):
+        return UNKNOWN
+    slots = trees.literal(given[0]) if given else ()
+    slots = {slots} if type(slots) is str else set(slots)
+    old = host.class_dict(change.kind).get('__slots__', ())
+    same = '__slots__' in host.class_dict(change.kind) and bool(given)
+    return None if same and slots == ({old} if type(old) is str else set(old)) else slots
+
+
+def bases_of(plan, change):
+    """The bases that a class will have; None if that cannot be said."""
+    found = [decorators.resolved(one, plan.module.dict) for one in change.path[-1].bases]
+    new = {name for one in plan.statements for name in trees.bound(one)}
+    if not all(map(host.is_class, found)) or any(getattr(one, 'id', None) in new for one in change.path[-1].bases):
+        return None
+    return tuple(found) or (object,)
+
+
+def enumeration(plan, change):
+    """Which members will be others, and which cannot be what they shall: see enums.merge()."""
+    there, bases = host.class_dict(change.kind)['_member_map_'], bases_of(plan, change)
+    if bases is not None and bases != change.kind.__bases__:
+        enums.refuse_bases(change)
+    found = members_of(change, there)
+    if found is None:
+        return
+    first = {}                               # by name: the name of the member that it is
+    for name, value in found.items():
+        first[name] = next(one for one, its in found.items() if its == value)
+    for name in dict.fromkeys(first.values()):
+        if name in there and enums.is_value(change.kind) and not enums.same(there[name]._value_, found[name]):
+            enums.refuse_value(change, name)
+    if enums.is_flag(change.kind):
+        return
+    heirs, taken = {}, set(first.values())
+    for name in dict.fromkeys(first.values()):
+        live = there.get(name)
+        heirs[name] = live if live is None or live._name_ == name or live._name_ not in taken else None
+        taken.add(name if heirs[name] is None else live._name_)
+    for name, live in there.items():
+        if name in first and heirs[first[name]] is not live:
+            remake.keep(plan, '%s.%s' % (change.name, name), enums.ANOTHER)
+
+
+def members_of(change, there):
+    """{name: value} of the members that the class will have, in their order; None if its text does not tell."""
+    found, made = {}, '__new__' in {name for one in change.path[-1].body for name in trees.bound(one)}
+    for one in change.path[-1].body:
+        names = [name for name in trees.bound(one) if not name.startswith('_')]
+        if trees.kind(one) in FUNCTIONS + ('ClassDef', 'Expr', 'Pass') or not names:
+            continue
+        if trees.kind(one) != 'Assign' or made:
+            return None
+        for name in names:
+            if trees.is_literal(one.value):
+                found[name] = trees.literal(one.value)
+            elif one not in change.statements and name in there:
+                found[name] = there[name]._value_
+            else:
+                return None
+    return found
+
