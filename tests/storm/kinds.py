@@ -28,19 +28,6 @@ def kind(function):
     return function
 
 
-def load(program, holding=False):
-    """The C helper; with `holding` its functions keep the GIL."""
-    helper = (ctypes.PyDLL if holding else ctypes.CDLL)(program.library)
-    helper.storm_sum.restype = ctypes.c_double
-    helper.storm_sum.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
-    helper.storm_wait.restype = ctypes.c_int64
-    helper.storm_wait.argtypes = (ctypes.c_char_p, ctypes.c_uint64)
-    helper.storm_registers.argtypes = (ctypes.c_uint64,)
-    helper.storm_queue.argtypes = (ctypes.c_void_p, ctypes.c_int)
-    helper.storm_queue_left.restype = ctypes.c_long
-    return helper
-
-
 # --- memory ------------------------------------------------------------------------------------------------------------
 
 def allocate(program):
@@ -60,7 +47,7 @@ def malloc(program):
 
 @kind
 def cmalloc(program):
-    helper = load(program)
+    helper = program.load()
     seeds = itertools.count(1)
 
     def one_round():
@@ -175,7 +162,7 @@ def imports(program):
 
 @kind
 def dlopen(program):
-    helper = load(program)
+    helper = program.load()
     other = (program.library + '.other').encode()
 
     def one_round():
@@ -259,7 +246,7 @@ def alarmexit(program):
 
 @kind
 def smallstack(program):
-    helper = load(program)
+    helper = program.load()
     program.expect('sigaltstack', helper.storm_small_stack(10000, 3000), 0)
     work = count_up(program)
 
@@ -273,14 +260,14 @@ def smallstack(program):
 @kind
 def inhandler(program):
     """Nearly always in that handler, asleep."""
-    helper = load(program)
+    helper = program.load()
     program.expect('sigaltstack', helper.storm_small_stack(60000, 45000), 0)
     return lambda: program.expect('handler on the small stack', helper.storm_small_stack_check(), 0)
 
 
 @kind
 def seccomp(program):
-    helper = load(program)
+    helper = program.load()
     work = allocate(program)
     program.expect('seccomp', helper.storm_seccomp(), 0)
 
@@ -294,7 +281,7 @@ def seccomp(program):
 
 @kind
 def pending(program):
-    helper = load(program, holding=True)
+    helper = program.load(holding=True)
     add = ctypes.cast(ctypes.pythonapi.Py_AddPendingCall, ctypes.c_void_p)
 
     def one_round():
@@ -354,7 +341,7 @@ def traced(program):
 
 @kind
 def registers(program):
-    free, holding = load(program), load(program, holding=True)
+    free, holding = program.load(), program.load(holding=True)
 
     def one_round():
         program.expect('registers', (free.storm_registers(300000), holding.storm_registers(300000)), (0, 0))
@@ -363,7 +350,7 @@ def registers(program):
 
 @kind
 def sums(program):
-    helper = load(program)
+    helper = program.load()
     numbers = array.array('d', (n * 0.37 for n in range(1000)))
     address = numbers.buffer_info()[0]
     wanted_c, wanted = helper.storm_sum(address, 1000, 200), sum(numbers)
@@ -379,7 +366,7 @@ def sums(program):
 
 def wait_in_c(name):
     def of(program):
-        helper = load(program)
+        helper = program.load()
         lengths = itertools.cycle((30, 100, 250))
 
         def one_round():
@@ -456,7 +443,7 @@ def locks(program):
 @kind
 def clocks(program):
     """The same in C, with a mutex and a condition."""
-    helper = load(program)
+    helper = program.load()
 
     def one_round():
         program.expect('relay', helper.storm_relay(200), 0)

@@ -7,6 +7,7 @@ Its main thread makes one round of its kind after another until a byte arrives o
 kind has any, go on with theirs. PROGRESS is a file of counters that tells whoever looks that all of them move. In the
 end it says what was wrong, as one line of JSON, with the latest of its waits.
 """
+import ctypes
 import json
 import mmap
 import os
@@ -29,6 +30,18 @@ class Program:
         with open(progress, 'r+b') as file:
             self.progress = memoryview(mmap.mmap(file.fileno(), 4096)).cast('Q')
         self.threads = []
+
+    def load(self, holding=False):
+        """The C helper; with `holding` its functions keep the GIL."""
+        helper = (ctypes.PyDLL if holding else ctypes.CDLL)(self.library)
+        helper.storm_sum.restype = ctypes.c_double
+        helper.storm_sum.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
+        helper.storm_wait.restype = ctypes.c_int64
+        helper.storm_wait.argtypes = (ctypes.c_char_p, ctypes.c_uint64)
+        helper.storm_registers.argtypes = (ctypes.c_uint64,)
+        helper.storm_queue.argtypes = (ctypes.c_void_p, ctypes.c_int)
+        helper.storm_queue_left.restype = ctypes.c_long
+        return helper
 
     def expect(self, what, got, wanted):
         if got != wanted and len(self.wrong) < 10:
