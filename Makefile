@@ -86,6 +86,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 UNIT_HELP := $(patsubst %.c,$(B)/%.o,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 SHIM := $(B)/sweep/shim.so
 STORM := $(B)/storm/helper.so
+EMBEDDING := $(B)/live/embedding
 JUDGE := $(B)/judge/judge
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -162,7 +163,7 @@ demo:
 pythons-extra:
 	@tests/pythons/pythons.py extra
 
-tests: $(UNIT) $(SHIM) $(JUDGE) $(STORM)
+tests: $(UNIT) $(SHIM) $(JUDGE) $(STORM) $(EMBEDDING)
 
 # Everything but main() as an archive: a test may put a fake in the place of any object.
 $(B)/mr-attach.a: $(filter-out $(B)/attach/main.o,$(OBJ))
@@ -189,6 +190,10 @@ $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(B)/mr-attach.
 $(SHIM): tests/sweep/shim.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+$(EMBEDDING): tests/live/embedding.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -rdynamic -o $@ $< -ldl
 
 $(STORM): $(wildcard tests/storm/*.[ch])
 	@mkdir -p $(@D)

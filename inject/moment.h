@@ -44,6 +44,12 @@ void scene_look(struct scene *scene, const uint64_t registers[CPU_DWARF_REGS], s
  */
 bool moment_parked(struct scene *scene, const char **ret_name);
 
+/*
+ * outside: from a wait to the outermost frame, nothing is of the interpreter's image, so the thread is in no call of CPython's
+ * API. Needs the whole stack.
+ */
+bool moment_outside(const struct scene *scene);
+
 /* A frame that a signal interrupted is on the stack. */
 bool moment_in_handler(const struct scene *scene);
 

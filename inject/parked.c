@@ -189,6 +189,17 @@ bool moment_parked(struct scene *scene, const char **ret_name)
 	return class != WAIT_NONE;
 }
 
+bool moment_outside(const struct scene *scene)
+{
+	for (size_t i = 0; i < scene->stack.count; i++) {
+		enum role role = interpreter_role(scene->python, scene->stack.frame[i].image);
+
+		if (role == ROLE_PYTHON || role == ROLE_UNKNOWN)
+			return false;
+	}
+	return scene->stack.ended && !moment_in_handler(scene);
+}
+
 bool moment_python_caller(struct scene *scene)
 {
 	size_t run = libc_run(scene);

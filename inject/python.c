@@ -30,7 +30,8 @@ static const struct {
 } symbols[] = {
 	{ "Py_IsInitialized", NULL, true },
 	{ "Py_IsFinalizing", "_Py_IsFinalizing", false },
-	{ "PyGILState_Check", NULL, true },
+	{ "PyGILState_GetThisThreadState", NULL, true },
+	{ "PyThreadState_GetUnchecked", "_PyThreadState_UncheckedGet", true },
 	{ "PyGILState_Ensure", NULL, true },
 	{ "PyGILState_Release", NULL, true },
 	{ "Py_CompileString", NULL, true },

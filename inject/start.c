@@ -20,6 +20,7 @@ struct starter {
 	struct delivery *d;
 	uint64_t next_look_ns, other_ns, pause;
 	bool queued, spawned, in_flight;
+	bool held;		/* the last one that was sent waits with the GIL held */
 };
 
 static int terminal(struct starter *s, struct mr_error *err)
@@ -40,6 +41,21 @@ static int terminal(struct starter *s, struct mr_error *err)
 	}
 }
 
+/* The main thread is parked. With the GIL in its hands it may be sent only from outside the interpreter. */
+static int main_send(struct starter *s, struct mr_error *err)
+{
+	struct delivery *d = s->d;
+
+	if (s->held) {
+		visit_look(&d->visit, UNWIND_FRAMES_MAX);
+		if (!moment_outside(&d->visit.scene))
+			return 0;
+	}
+	s->in_flight = true;
+	d->sent_ns = now_ns();
+	return delivery_send(d, s->held ? STUB_OUTSIDE : STUB_PARKED, err);
+}
+
 /* The main thread is held. Sends it off if this is a moment for it. */
 static int main_try(struct starter *s, struct mr_error *err)
 {
@@ -48,11 +64,8 @@ static int main_try(struct starter *s, struct mr_error *err)
 	visit_look(&d->visit, SCENE_DEPTH);
 	if (!visit_room(&d->visit, STACK_FOR_PYTHON) || visit_on_its_way(&d->visit, &d->region))
 		return 0;
-	if (d->visit.parked) {
-		s->in_flight = true;
-		d->sent_ns = now_ns();
-		return delivery_send(d, STUB_PARKED, err);
-	}
+	if (d->visit.parked)
+		return main_send(s, err);
 	if (!s->queued && moment_queue(&d->visit.scene)) {
 		s->queued = true;
 		d->sent_ns = now_ns();
@@ -154,6 +167,7 @@ static int look(struct starter *s, struct mr_error *err)
 	struct delivery *d = s->d;
 	int r = d->head.refusal ? BLOCK_SET(d->target, &d->region, refusal, 0, err) : 0;
 
+	s->held = d->head.refusal == REFUSAL_HOLDS_GIL;
 	s->queued = d->head.queued;
 	s->spawned = d->head.spawned;
 	s->in_flight = d->head.sent != d->head.arrived || d->head.inside;
@@ -161,7 +175,7 @@ static int look(struct starter *s, struct mr_error *err)
 		return r;
 	if (d->request->thread != MR_THREAD_ANY || now_ns() < s->other_ns)
 		r = visit_main(s, err);
-	if (r == 0 && !s->in_flight && may_use_others(s))
+	if (r == 0 && !s->in_flight && !s->held && may_use_others(s))
 		r = visit_others(s, err);
 	s->pause = s->pause < LOOK_AGAIN ? s->pause * 2 : LOOK_AGAIN;
 	s->next_look_ns = now_ns() + (s->queued || s->spawned ? LOOK_AGAIN : s->pause);
@@ -205,14 +219,17 @@ static int too_late(struct starter *s, struct mr_error *err)
 {
 	struct delivery *d = s->d;
 	enum mr_code code = delivery_cancelled(d) ? MR_E_CANCELLED : MR_E_NO_SAFE_POINT;
+	bool held = s->held || d->head.refusal == REFUSAL_HOLDS_GIL;
 
 	delivery_where(d);
 	if (!taken_back(d))
 		return 0;
 	if (d->head.refusal == REFUSAL_STARTING)
 		return mr_fail(err, MR_E_STARTING, 0, "process %d", (int)d->target->pid);
-	return mr_fail(err, code, 0, "%s%s", code == MR_E_CANCELLED ? "nothing ran; " : "the main thread was ",
-		       code == MR_E_CANCELLED ? "nothing will" : d->answer->where[0] ? d->answer->where : "not seen");
+	if (code == MR_E_CANCELLED)
+		return mr_fail(err, code, 0, "nothing ran; nothing will");
+	return mr_fail(err, code, 0, "the main thread was %s%s", d->answer->where[0] ? d->answer->where : "not seen",
+		       held ? " with the GIL held" : "");
 }
 
 int delivery_start(struct delivery *d, struct mr_error *err)

@@ -13,6 +13,6 @@ extern const unsigned char payload_engine[], payload_engine_end[];	/* with all b
 extern const unsigned char payload_code[], payload_code_end[];		/* the same, compiled, by Python: see compile.py */
 
 /* Offsets of the entries in the stub, all void (struct request_block *); see entry_*.S. */
-enum { STUB_PARKED = 0, STUB_QUEUE = 16, STUB_SPAWN = 32, STUB_INTERRUPT = 48 };
+enum { STUB_PARKED = 0, STUB_QUEUE = 16, STUB_SPAWN = 32, STUB_INTERRUPT = 48, STUB_OUTSIDE = 64 };
 
 #endif

@@ -19,6 +19,7 @@ enter_\name:
 	entry	queue
 	entry	spawn
 	entry	interrupt
+	entry	outside
 
 enter:	push	%rbp
 	push	%rbx

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 5
+#define REQUEST_VERSION 6
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -84,7 +84,7 @@ enum request_way { WAY_NONE, WAY_PARKED, WAY_QUEUED, WAY_SPAWNED };
 
 enum request_refusal {
 	REFUSAL_NONE,
-	REFUSAL_HOLDS_GIL,	/* not parked after all */
+	REFUSAL_HOLDS_GIL,	/* it waits, but did not let go of the GIL */
 	REFUSAL_STARTING,	/* Py_IsInitialized says no */
 	REFUSAL_FINALIZING,
 	REFUSAL_INTERPRETERS,
@@ -108,7 +108,7 @@ enum request_asking { ASKING_NOTHING, ASKING_ASKED, ASKING_TAKEN, ASKING_TOLD, A
 /* Addresses of what the stub calls; 0 where the interpreter lacks it. The order is that of symbols in inject/python.c. */
 struct request_python {
 	uint64_t Py_IsInitialized, Py_IsFinalizing;
-	uint64_t PyGILState_Check, PyGILState_Ensure, PyGILState_Release;
+	uint64_t PyGILState_GetThisThreadState, PyThreadState_GetUnchecked, PyGILState_Ensure, PyGILState_Release;
 	uint64_t Py_CompileString, PyEval_EvalCode, Py_AddPendingCall;
 	uint64_t PyMemoryView_FromMemory, PySys_GetObject, Py_DecRef;
 	uint64_t PyDict_New, PyDict_SetItemString, PyDict_Clear, PyImport_AddModule;

@@ -20,12 +20,14 @@ enum { BOOT_RUNS = 200 };
 /* Those that some headers lack or have as macros: the type is stated here. */
 typedef PyObject *compile_function(const char *, const char *, int);
 typedef int int_function(void);
+typedef PyThreadState *current_function(void);
 typedef void state_function(PyThreadState *);
 
 void stub_parked(struct request_block *block);
 void stub_queue(struct request_block *block);
 void stub_spawn(struct request_block *block);
 void stub_interrupt(struct request_block *block);
+void stub_outside(struct request_block *block);
 void stub_thread(struct request_block *block);
 void stub_pending(struct request_block *block);
 /*
@@ -259,15 +261,23 @@ static void start(struct request_block *block, enum request_way way, uint64_t ma
 	*error_number = saved;
 }
 
-/* With the GIL to be taken first: in a parked thread, or in one of our own. */
-static void take_and_start(struct request_block *block, enum request_way way)
+/* What PyGILState_Check says, but that one says 1 of every thread once there was a second interpreter (Python/pystate.c). */
+static int holds_gil(const struct request_block *block)
+{
+	const PyThreadState *mine = FN(block, PyGILState_GetThisThreadState)();
+
+	return mine && mine == ((current_function *)block->py.PyThreadState_GetUnchecked)();
+}
+
+/* With the GIL to be taken first: in a parked thread, or in one of our own. held: it may be in the thread's hands already. */
+static void take_and_start(struct request_block *block, enum request_way way, int held)
 {
 	uint64_t mask = block->sent_mask;
 	enum request_refusal why = interpreter_state(block);
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 
-	if (why == REFUSAL_NONE && FN(block, PyGILState_Check)())
+	if (why == REFUSAL_NONE && !held && holds_gil(block))
 		why = REFUSAL_HOLDS_GIL;
 	if (why == REFUSAL_NONE && load(&block->phase) == PHASE_READY && !load(&block->cancel)) {
 		PyGILState_STATE state = FN(block, PyGILState_Ensure)();
@@ -290,7 +300,19 @@ void stub_parked(struct request_block *block)
 	arrive(block);
 	block->entered_ns = raw_now();
 	if (!forked(block))
-		take_and_start(block, WAY_PARKED);
+		take_and_start(block, WAY_PARKED, 0);
+}
+
+/*
+ * It waits with the GIL in its hands, and nothing of the interpreter is on its stack. A program that embeds CPython does that
+ * between two calls of its API. No Python code is under way on another stack of this thread either, when there is no frame.
+ */
+void stub_outside(struct request_block *block)
+{
+	arrive(block);
+	block->entered_ns = raw_now();
+	if (!forked(block))
+		take_and_start(block, WAY_PARKED, holds_gil(block) && !FN(block, PyEval_GetFrame)());
 }
 
 /* CPython calls this in its main thread with the GIL held, between two bytecodes. */
@@ -338,7 +360,7 @@ void stub_thread(struct request_block *block)
 	(void)detach(self());
 	block->thread = (uint64_t)raw_syscall(RAW_GETTID, 0, 0, 0, 0);
 	if (!forked(block))
-		take_and_start(block, WAY_SPAWNED);
+		take_and_start(block, WAY_SPAWNED, 0);
 }
 
 void stub_spawn(struct request_block *block)
@@ -395,7 +417,7 @@ void stub_interrupt(struct request_block *block)
 	int *error_number = ((int *(*)(void))block->py.errno_location)();
 	int saved = *error_number;
 	int lives = interpreter_life(block) == REFUSAL_NONE;
-	int held = lives && FN(block, PyGILState_Check)();
+	int held = lives && holds_gil(block);
 	int may_take = lives && !held && block->interrupt == INTERRUPT_PARKED;
 	PyGILState_STATE state = PyGILState_UNLOCKED;
 

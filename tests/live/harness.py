@@ -196,15 +196,16 @@ BY_SIGNAL = ('lock', 'event', 'queue', 'simplequeue')
 
 
 class Target:
-    """One process running target.py in one of its ways. Use as a context manager."""
+    """One process running target.py, or another program, in one of its ways. Use as a context manager."""
 
-    def __init__(self, way, python=None, threads=1, folder=None, args=(), options=(), env=None, script=None, prefix=()):
+    def __init__(self, way, python=None, threads=1, folder=None, args=(), options=(), env=None, script=None, prefix=(),
+                 command=None):
         self.way, self.python, self.threads = way, python or DEFAULT, threads
         self.port = None
         self.reported = None
         self.buffer = b''
         source = read(script or os.path.join(HERE, 'target.py'))
-        command = list(prefix) + self.python.argv(*options, '-c', source, way, str(threads), *args)
+        command = command or list(prefix) + self.python.argv(*options, '-c', source, way, str(threads), *args)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env=dict(environment(), **(env or {})), cwd=folder)
         self.pid = self.process.pid

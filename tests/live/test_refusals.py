@@ -156,6 +156,17 @@ class Refused(LiveTest):
                 self.assertUnharmed(target)
                 target.stop()
 
+    @each_python(lambda p: p.version >= (3, 8))
+    def test_a_sub_interpreter_that_is_gone(self, python):
+        with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
+            script.write(SUBINTERPRETERS + 'atexit.unregister(i.destroy)\ni.destroy(other)\n' + read(os.path.join(HERE, 'target.py')))
+            script.flush()
+            with Target('read', python, script=script.name) as target:
+                result = target.attach('exec', '6 * 7')
+                self.assertEqual((result.status, result.stdout), (0, '42\n'), str(result))
+                self.assertUnharmed(target)
+                target.stop()
+
     @each([(p.name.replace('.', '_') + '_' + how, p, how) for p in HERE_NOW if p.version >= (3, 14)
            for how in ('option', 'environment')])
     def test_policy(self, python, how):

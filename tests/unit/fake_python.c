@@ -52,10 +52,15 @@ static int f_finalizing(void)
 	return fake.finalizing;
 }
 
-static int f_check(void)
+static void *f_mine(void)
 {
 	note("check ");
-	return fake.held;
+	return fake.no_state ? NULL : &fake.held;
+}
+
+static void *f_current(void)
+{
+	return fake.held ? &fake.held : &fake.runs;	/* another thread's */
 }
 
 int fake_ensure(void)
@@ -240,7 +245,7 @@ static void f_limit_set(int limit)
 static void *f_frame(void)
 {
 	note("frame ");
-	return &fake.runs;
+	return fake.no_frame ? NULL : &fake.runs;
 }
 
 static int f_line(const void *frame)
@@ -265,7 +270,8 @@ static void python_fakes(struct request_python *py)
 #define FAKE(name, function) py->name = (uint64_t)(uintptr_t)(function)
 	FAKE(Py_IsInitialized, f_initialized);
 	FAKE(Py_IsFinalizing, f_finalizing);
-	FAKE(PyGILState_Check, f_check);
+	FAKE(PyGILState_GetThisThreadState, f_mine);
+	FAKE(PyThreadState_GetUnchecked, f_current);
 	FAKE(PyGILState_Ensure, fake_ensure);
 	FAKE(PyGILState_Release, f_release);
 	FAKE(Py_CompileString, f_compile);

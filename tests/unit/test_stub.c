@@ -145,6 +145,37 @@ Test(stub, parked_is_refused_when_the_gil_is_held)
 	refused(REFUSAL_HOLDS_GIL);
 }
 
+Test(stub, outside_the_interpreter_the_gil_may_be_held)
+{
+	fake.held = fake.no_frame = 1;
+	fake_enter(STUB_OUTSIDE);
+	cr_expect_eq(fake.block->phase, PHASE_DONE);
+	cr_expect_eq(fake.block->refusal, REFUSAL_NONE);
+	cr_expect_eq(fake.block->way, WAY_PARKED);
+	cr_expect_eq(fake.held, 1, "as before");
+}
+
+Test(stub, outside_it_is_not_when_a_frame_runs)
+{
+	fake.held = 1;	/* the frame is on another stack */
+	fake_enter(STUB_OUTSIDE);
+	refused(REFUSAL_HOLDS_GIL);
+}
+
+Test(stub, outside_the_gil_may_be_free)
+{
+	fake_enter(STUB_OUTSIDE);
+	cr_expect_eq(fake.block->phase, PHASE_DONE);
+	cr_expect_not_null(strstr(fake.journal, "ensure"));
+}
+
+Test(stub, a_thread_that_python_does_not_know_holds_nothing)
+{
+	fake.no_state = 1;
+	fake_enter(STUB_PARKED);
+	cr_expect_eq(fake.block->phase, PHASE_DONE);
+}
+
 Test(stub, an_interpreter_without_IsFinalizing)
 {
 	fake.block->py.Py_IsFinalizing = 0;
