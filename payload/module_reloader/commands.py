@@ -203,12 +203,26 @@ class Work:
         return self.result
 
     def derive(self, plan, imports):
+        ran, found, told = forecast.lines_run(self.plans), [], set()
         if plan.replaced:
-            found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports,
-                                                forecast.lines_run(self.plans))
-            text_of = host.part('trees').text_of
-            plan.derived = [{'module': module.name, 'name': name, 'line': statement.lineno,
-                             'text': text_of(statement, data)} for module, name, statement, data in found]
+            found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports, ran)
+        if plan.module.kind == 'source' and (plan.statements or plan.classes or any(one.changed for one in plan.patches)):
+            found = found + host.part('called').derived(plan, self.plans, self.signatures, self.importers(imports), ran)
+        for module, name, statement, data in found:
+            if (module.name, name, statement.lineno) not in told:
+                told.add((module.name, name, statement.lineno))
+                plan.derived.append({'module': module.name, 'name': name, 'line': statement.lineno,
+                                     'text': host.part('trees').text_of(statement, data)})
+
+    def importers(self, imports=None):
+        """What gives the one rebind.Imports of this command, made when it is first needed."""
+        made = [imports] if imports is not None else []
+
+        def get():
+            if not made:
+                made.append(host.part('rebind').Imports(scope.modules(), self.context))
+            return made[0]
+        return get
 
     def broken(self, broken):
         error, name = broken.error, broken.plan.module.name if broken.plan else None

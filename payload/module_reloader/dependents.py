@@ -3,9 +3,10 @@
 
 What the report lists as derived without it is added to the plans: all statements that bind such a name run again, in
 source order, as with --reinit, in the place that their module has among the others.  A module that is not stale itself
-gets a plan for it.  One that is stale but was not named stays as it is: its new source must not run in part.
+gets a plan for it.  Of what was made by calling functions that change, only constants are made again: what else a call gave may
+hold state.  One that is stale but was not named stays as it is: its new source must not run in part.
 """
-from . import forecast, plan as plans, rebind, scope, stale
+from . import called, forecast, plan as plans, rebind, scope, stale
 
 
 def extend(work, planned):
@@ -14,7 +15,11 @@ def extend(work, planned):
     ran, wanted, modules = forecast.lines_run(planned), {}, {}
     for plan in planned:
         changed = forecast.replaced(plan)
-        for module, name, _, _ in rebind.derived(plan.module, plan.examined, changed, imports, ran) if changed else ():
+        found = rebind.derived(plan.module, plan.examined, changed, imports, ran) if changed else []
+        for one in called.derived(plan, planned, work.signatures, lambda: imports, ran):
+            if called.constant(*one[:2]):
+                found.append(one)
+        for module, name, _, _ in found:
             names = wanted.setdefault(id(module.dict), [])
             names.extend(one for one in name.split(', ') if one and one not in names)
             modules[id(module.dict)] = module

@@ -28,27 +28,35 @@ class Imports:
             self.silent[word] = evidence.silent(paths, word, self.context)
         return module.path in self.silent[word]
 
-    def statements(self, module, name):
-        """The tree of a module whose source may import from the module NAME, as its words tell."""
-        found = self.known.get(module.name)
-        if found is None:
-            if self.says_nothing(module, name):
-                return None
+    def source(self, module):
+        """[source, its tree if that was needed, its words] of a module."""
+        if module.name not in self.known:
             try:
                 data, _ = sources.read(module.path)
             except sources.Problem:
                 data = b''
-            found = self.known[module.name] = [data, None, b' %s ' % data.translate(BETWEEN)]
-        needle = b' %s ' % name.rpartition('.')[2].encode('utf-8', 'surrogateescape')
-        relative = module.name.partition('.')[0] == name.partition('.')[0] and b'from .' in found[0]
-        if b' import ' not in found[2] or needle not in found[2] and not relative:
-            return None
+            self.known[module.name] = [data, None, b' %s ' % data.translate(BETWEEN)]
+        return self.known[module.name]
+
+    def tree(self, module):
+        """The tree of a module; None if its source has none."""
+        found = self.source(module)
         if found[1] is None:
             try:
                 found[1] = self.context.timed(host.compile_quietly, found[0], module.path, 'exec', host.ONLY_AST)
             except (SyntaxError, ValueError, MemoryError, RecursionError):
                 found[1] = False
         return found[1] or None
+
+    def statements(self, module, name):
+        """The tree of a module whose source may import from the module NAME, as its words tell."""
+        if module.name not in self.known and self.says_nothing(module, name):
+            return None
+        found, needle = self.source(module), b' %s ' % name.rpartition('.')[2].encode('utf-8', 'surrogateescape')
+        relative = module.name.partition('.')[0] == name.partition('.')[0] and b'from .' in found[0]
+        if b' import ' not in found[2] or needle not in found[2] and not relative:
+            return None
+        return self.tree(module)
 
     def whole(self, module):
         """(source, tree) of a module that is known already."""
