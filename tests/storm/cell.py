@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One target of the storm on one CPython: started, looked after, and heard in the end."""
+import itertools
 import json
 import mmap
 import os
@@ -17,9 +18,13 @@ LIBRARY = os.path.join(os.path.dirname(MR_ATTACH), 'storm', 'helper.so')
 JEMALLOC = '/usr/lib/x86_64-linux-gnu/libjemalloc.so.2'
 GREENLET = '/usr/lib/python3/dist-packages/greenlet'
 STUCK = 15.0                        # seconds without a step forward that count as a hang
-# By how much each may grow by itself: an interpreter keeps the room of its highest peak (a reload that handlers end again and
-# again has one); the history of 200 commands fills, and its other threads allocate.
-SLACK = {'kB': 4096, 'blocks': 4000, 'mappings': 1}
+# By how much each may grow by itself, less than one page or object for each of a thousand runs: an interpreter keeps the room
+# of its highest peak, and its other threads allocate. Its blocks and bytes in use are known better than its memory.
+SLACK = {'kB': 3500, 'data': 3500, 'blocks': 700, 'bytes': 1 << 19, 'mappings': 1}
+PEAKS = dict(SLACK, kB=16384, data=16384)    # a reload that handlers end again and again has a peak of its own
+CROWDS = dict(SLACK, kB=16384, data=16384, blocks=4000, bytes=1 << 21)      # threads that allocate as much all the time
+SLACKS = dict(dict.fromkeys(('alarmraise', 'alarmexit'), PEAKS),
+              **dict.fromkeys(('malloc', 'cmalloc', 'jemalloc', 'fork', 'threads', 'collect', 'imports', 'dlopen'), CROWDS))
 
 # What their programs do to themselves all the time.
 LOADS = ('dlopen', 'imports')
@@ -130,7 +135,8 @@ class Program(Target):
         with open('/proc/%d/maps' % self.pid) as maps:
             lines = sum(1 for line in maps if len(line.split()) > 5 or ' rw-p ' not in line)     # not those of heaps
         return {'mappings': lines, 'descriptors': len(os.listdir('/proc/%d/fd' % self.pid)),
-                'threads': int(status['Threads']), 'kB': int(status['VmRSS'].split()[0])}
+                'threads': int(status['Threads']), 'kB': int(status['RssAnon'].split()[0]),
+                'data': int(status['VmData'].split()[0])}
 
     def left_behind(self, leftover):
         """[] or what of an attach can still be seen in it."""
@@ -143,15 +149,12 @@ class Program(Target):
             time.sleep(0.01)
 
 
-def grown(windows):
-    """[] or what grew from one thousand runs to the next. Of each window the smallest sizes count: what comes and goes
+def grown(windows, slack):
+    """[] or what grew by more than SLACK from one thousand runs to later ones. Of each window the smallest sizes count: what comes and goes
     is the program's own."""
-    found = []
-    for early, late in zip(windows, windows[1:]):
-        for what in early:
-            if late.get(what, 0) > early[what] + SLACK.get(what, 0):
-                found.append('%s grew from %d to %d' % (what, early[what], late[what]))
-    return found
+    return ['%s grew from %d to %d' % (what, early[what], late[what])
+            for early, late in itertools.combinations(windows, 2) for what in sorted(set(early) & set(late))
+            if late[what] > early[what] + slack.get(what, 0)][:5]
 
 
 def too_late(said, alone, margin):

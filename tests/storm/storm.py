@@ -24,12 +24,12 @@ import subprocess
 import sys
 import time
 
-from cell import MR_ATTACH, PATIENCE, TIMED, UNTOUCHED, Program, can, grown, too_late
+from cell import MR_ATTACH, PATIENCE, SLACK, SLACKS, TIMED, UNTOUCHED, Program, can, grown, too_late
 from harness import DEFAULT, HERE_NOW, REQUIRED, environment, read
 from kinds import KINDS
 
 STARVES = ('traced',)         # its main thread changes the tracer all the time, and rarely lets go of the GIL
-WARM_UP, WINDOW, SAMPLE, LOOK = 200, 1000, 20, 50
+LOOK, HISTORY = 50, 200          # runs between two looks; commands that a target remembers
 ENDINGS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE,
            'RLIMIT_AS', 'RLIMIT_DATA')
 
@@ -38,14 +38,13 @@ TWICE_AT_ONCE = 'import sys; sys.modules["__main__"].ledger.extend((%d, %d))'
 TWICE = 'import sys; ledger = sys.modules["__main__"].ledger; ledger.append(%d); ledger.append(%d)'
 TAKE = 'import sys; sys.modules["__main__"].ledger[%d:%d]'
 HELD = 'import sys; sys.modules["work"].first()'
-# The blocks of its interpreter that stay: what waits for its next full collection, and holes in its heap, are no leak.
-TIDY = 'import ctypes, gc, sys; gc.collect(); ctypes.CDLL(None).malloc_trim(0); ' \
-       'sys.getallocatedblocks() - len(sys.modules["__main__"].ledger) // 2'
+STAYS = 'import sys; sys.modules["__main__"].held()'
 GDB = ['gdb', '-batch', '-nx', '-iex', 'set debug-file-directory /nonexistent']
 
 RAISE = ('alarmraise', 'alarmexit')          # kinds whose handlers raise, in our code too
 
-Plan = collections.namedtuple('Plan', 'runs seconds kills late gdb')
+# WINDOW: so many runs must leave no more than slack; PLANT: code that each request runs too.
+Plan = collections.namedtuple('Plan', 'runs seconds kills late gdb window plant', defaults=(1000, ''))
 
 
 class Run:
@@ -87,6 +86,10 @@ class Run:
                 resource.prlimit(process.pid, getattr(resource, self.ending), (1, 1))
             else:
                 process.send_signal(self.ending)
+
+    def ran(self):
+        """For how many seconds our code was in the thread."""
+        return json.loads(self.out.decode())['timing_us']['ran'] / 1e6
 
     def by_program(self):
         """A signal handler of the program ended the work: rightly answered."""
@@ -141,20 +144,25 @@ class Storm:
         self.failures, self.figures, self.windows, self.life = [], collections.Counter(), [], {}
         self.settled = 1            # the version of `work` that the target must have at least
         self.slowest = self.longest = 0.0       # seconds of a run, and of our code in the target
+        self.reloads = () if program.timed or program.python.free_threaded else ('reload', 'reload', 'stale')
+        self.remembered = 0 if self.reloads else HISTORY
+        self.warm = None            # the number of the run after which nothing is to grow any more
 
     def fail(self, text):
         self.failures.append('%s %s, run %d: %s' % (self.program.python.name, self.program.way, self.number, text))
 
     def choose(self):
-        reloads = () if self.program.timed or self.program.python.free_threaded else ('reload', 'reload', 'stale')
-        kind = self.draw.choice(('exec',) * 6 + ('twice',) * 4 + ('info',) + reloads)
+        kind = self.draw.choice(('exec',) * 6 + ('twice',) * 4 + ('info',) + self.reloads)
+        if self.remembered < HISTORY and self.plan.runs > 2 * self.plan.window:
+            kind = 'reload'         # first of all, so that its history is full soon
         ending = self.draw.choice(ENDINGS) if self.draw.random() < self.plan.kills else None
         if kind == 'twice' and ending not in (None, signal.SIGKILL) or self.plan.gdb:
             kind = 'exec'
         if kind == 'reload':
             self.program.edit()
-        arguments = {'exec': ['-j', 'exec', TWICE_AT_ONCE % (self.number, self.number)], 'info': ['info'],
-                     'twice': ['-j', 'exec', TWICE % (self.number, self.number)]}.get(kind, ['reload-stale'])
+        code = {'exec': TWICE_AT_ONCE, 'twice': TWICE}.get(kind)
+        arguments = ['-j', 'exec', self.plan.plant + code % (self.number, self.number)] if code else \
+            ['info'] if kind == 'info' else ['reload-stale']
         if self.program.way in UNTOUCHED:
             arguments = ['-t', '1'] + arguments
         return kind, Run(self.number, arguments, ending)
@@ -172,6 +180,7 @@ class Storm:
             self.ledger.note(run, self.program.way in RAISE)
         if kind in ('reload', 'stale') and run.status == 0:
             self.settled = self.program.version
+        self.remembered += kind == 'reload' and run.status == 0
         if not run.ending:
             self.life[kind] = 0.9 * life + 0.1 * run.seconds
             self.figures['answered'] += run.status in (0, 1)
@@ -179,7 +188,7 @@ class Storm:
             self.figures['in a second'] += run.status in (0, 1) and run.seconds < 1
             self.slowest = max(self.slowest, run.seconds)
             if kind in ('exec', 'twice') and run.status == 0 and not self.plan.gdb:
-                self.longest = max(self.longest, json.loads(run.out.decode())['timing_us']['ran'] / 1e6)
+                self.longest = max(self.longest, run.ran())
 
     def ask(self, code):
         """The value of an expression in the target; asked again while its signal handlers end our work."""
@@ -188,6 +197,7 @@ class Storm:
             run = Run(0, ['-j', '-t', '3', 'exec', code])
             run.make(self.program.pid, 0)
             if run.status == 0:
+                self.longest = max(self.longest, run.ran())
                 return json.loads(json.loads(run.out.decode())['value'])
             missed += run.status == 6
             if missed == 3:
@@ -209,20 +219,29 @@ class Storm:
         return numbers is not None
 
     def sample(self):
-        at = self.number - WARM_UP
-        if at < 0:
+        """Some fifty times in a window; what only the target knows, ten times."""
+        window = self.plan.window
+        if self.warm is None and self.remembered >= HISTORY and self.number >= window // 5:
+            self.warm = self.number
+        at = self.number - (self.warm or self.number)
+        if at % (window // 50) or not at:
             return
-        if at // WINDOW >= len(self.windows):
-            blocks = None if self.plan.gdb else self.ask(TIDY)
-            self.windows.append(dict(self.program.sizes(), **({} if blocks is None else {'blocks': blocks})))
-        now = self.program.sizes()
-        self.windows[-1].update((what, min(size, self.windows[-1][what])) for what, size in now.items())
+        if at // window >= len(self.windows):
+            self.windows.append({})
+        now, least = self.program.sizes(), self.windows[-1]
+        if at % (window // 10) == 0 and not self.plan.gdb:
+            now.update(zip(('blocks', 'bytes'), self.ask(STAYS) or ()))
+        least.update((what, min(size, least.get(what, size))) for what, size in now.items())
+
+    def grown(self):
+        short = (self.number - (self.warm or 0)) % self.plan.window < self.plan.window // 2
+        return grown(self.windows[:-1] if short else self.windows, SLACKS.get(self.program.way, SLACK))
 
     def blow(self):
         end = time.monotonic() + self.plan.seconds
         while not self.failures and (self.number < self.plan.runs if self.plan.runs else time.monotonic() < end):
             self.one()
-            if self.number % SAMPLE == 0 and self.program.alive():
+            if self.program.alive():
                 self.sample()
             if self.number % LOOK == 0 or self.failures or not self.program.alive():
                 for harm in self.program.unharmed():
@@ -246,7 +265,7 @@ class Storm:
         if self.take():
             for harm in self.ledger.wrong():
                 self.fail(harm)
-        for harm in self.left_behind() + grown(self.windows):
+        for harm in self.left_behind() + self.grown():
             self.fail(harm)
         said = self.program.testimony()
         for harm in said['wrong'] + (too_late(said, twin.testimony(), self.margin()) if twin else []):
@@ -269,7 +288,7 @@ def one_target(python, kind, plan, draw):
             subprocess.run([os.environ['HOOK'], str(programs[0].pid)])
         figures = {'runs': 0, 'killed': 0, 'no moment': 0, 'in a second': 0}
         figures.update(storm.figures, python=python.name, kind=kind, slowest=round(storm.slowest, 3),
-                       failures=len(storm.failures))
+                       failures=len(storm.failures), windows=storm.windows)
     return storm.failures, figures
 
 

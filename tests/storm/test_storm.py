@@ -7,7 +7,7 @@ import unittest
 
 import storm
 from cell import Program, can
-from harness import HERE_NOW, REQUIRED, RUNS, LiveTest, attach, each, expand, label
+from harness import DEFAULT, HERE_NOW, REQUIRED, RUNS, LiveTest, attach, each, expand, label
 from kinds import KINDS
 
 SEED = int(os.environ.get('SEED') or time.time())
@@ -28,6 +28,36 @@ class Storm(LiveTest):
     def test(self, python, kind):
         failures, _ = storm.one_target(python, kind, PLAN, random.Random('%d %s' % (SEED, kind)))
         self.assertEqual(failures, [], 'SEED=%d' % SEED)
+
+
+# What each request leaves over there: as much in 50 runs as a thousand that leave one, since no more than these are made here.
+MANY = 28
+KEEP = 'import sys; kept = sys.modules["__main__"].__dict__.setdefault("kept", []); '
+PLANTS = (
+    ('nothing', 'waits', '', None),
+    ('an_object', 'waits', KEEP + 'kept.extend(object() for _ in range(%d)); ' % MANY, 'blocks grew'),
+    ('a_block', 'waits', KEEP + 'kept.append(bytearray(4000 * %d)); ' % MANY, 'bytes grew'),
+    ('a_page', 'waits', KEEP + 'import mmap; kept.append(mmap.mmap(-1, %d * 4096, flags=0x22)); ' % MANY, 'data grew'),
+    ('a_descriptor', 'waits', 'import os; os.dup(0); ', 'descriptors grew'),
+    ('a_thread', 'waits', 'import threading; threading.Thread(target=threading.Event().wait, daemon=True).start(); ',
+     'threads grew'),
+    # The kernel keeps one restart for a thread: a sleep takes that of the wait, which then ends with EINTR.
+    ('one_in_a_hundred_waits', 'cpoll', 'import sys, time; len(sys.modules["__main__"].ledger) % 200 == 100 and time.sleep(1e-6); ',
+     'poll: -4'),
+)
+
+
+@expand
+class Notices(LiveTest):
+    """Whether a storm would fail if each mr-attach left something behind, or broke something now and then."""
+
+    @each(PLANTS)
+    def test(self, kind, plant, wanted):
+        plan = PLAN._replace(runs=115, kills=0, window=50, plant=plant)
+        failures, _ = storm.one_target(DEFAULT, kind, plan, random.Random(SEED))
+        if wanted is None:
+            self.assertEqual(failures, [])
+        self.assertIn(wanted or '', ' '.join(failures))
 
 
 @expand
