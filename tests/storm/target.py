@@ -9,6 +9,7 @@ end it says what was wrong, as one line of JSON, with the latest of its waits.
 """
 import ctypes
 import gc
+import glob
 import json
 import mmap
 import os
@@ -96,7 +97,7 @@ class Program:
         ended = threading.Thread(target=int)     # the first that ends makes CPythons up to 3.8 load libgcc_s
         ended.start()
         ended.join()
-        while len(os.listdir('/proc/self/task')) > 1:
+        while len(glob.glob('/proc/self/task/*')) > 1:      # a chroot has none, and no such CPython
             time.sleep(0.001)
         for thread in self.threads:
             thread.start()
