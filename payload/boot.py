@@ -18,7 +18,7 @@ far it had come.  It runs in a process that is not ours, at a moment nobody chos
 import sys
 
 __name__ = '__mr_boot__'
-INPUT, PACKAGE, ANSWER, ANSWER_LEN, ANSWER_FULL, INTERRUPT, SIGMASK, ENGINE = 64, 80, 96, 112, 120, 128, 136, 144
+INPUT, PACKAGE, ANSWER, ANSWER_LEN, ANSWER_FULL, INTERRUPT, SIGMASK, ENGINE, BOOT_NS = 64, 80, 96, 112, 120, 128, 136, 144, 296
 OURS = '<mr-attach'                          # what the file names of our own code begin with
 BOOT = globals().get('source'), sys._getframe().f_code  # an engine that stays keeps it: compiling it is most of our work
 ERROR_KEYS = ('code', 'message', 'module', 'file', 'line', 'traceback', 'hint')
@@ -101,7 +101,9 @@ def late(name, part='trouble'):
     It is compiled and kept in one C call: handlers that raise a thousand times a second must not undo that for ever.
     """
     if part not in kept:
+        start = time.monotonic()
         kept.update(zip((part,), map(*making(part, parts()[0]))))
+        kept['longest'] = max(kept['longest'], time.monotonic() - start)
     if part not in kept['ready']:
         exec(kept[part], globals())
         kept['ready'].append(part)
@@ -112,7 +114,8 @@ class Context:
     """What a command may ask of its surroundings: run the user's code, know the time, say something."""
 
     def __init__(self, request):
-        self.request, self.notes, self.sources, self.longest, self.ends = request, [], {}, 0.0, []
+        self.request, self.notes, self.sources, self.ends = request, [], {}, []
+        self.longest = time.monotonic() - word(BOOT_NS) / 1e9   # compiling or loading this took it in one go
         self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
         self.collecting, self.text_of, self.view = False, text_of, view
@@ -120,11 +123,11 @@ class Context:
 
     def timed(self, function, *args, **kwargs):
         """Call FUNCTION, which holds the GIL until it returns, and remember the longest such time."""
-        start = time.perf_counter()
+        start = time.monotonic()
         try:
             return function(*args, **kwargs)
         finally:
-            self.longest = max(self.longest, time.perf_counter() - start)
+            self.longest = max(self.longest, time.monotonic() - start)
 
     def user(self, function, *args):
         """Call FUNCTION, code of the user or of the program: with its signals, its garbage collection."""
@@ -231,7 +234,7 @@ def write(answer):
     view[ANSWER_LEN:ANSWER_LEN + 8] = len(data).to_bytes(8, 'little')
 
 
-kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank()}
+kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank(), 'longest': 0}
 
 
 def take(error):
@@ -258,7 +261,7 @@ def finish(context, answer):
     elif 'done' not in kept and answer['error'] is None:
         code = 'interrupted' if word(INTERRUPT) else 'interrupted-by-program'
         failed(answer, {'code': code, 'message': 'how far the work came is not known'})
-    return dict(answer, notes=answer['notes'] + context.notes, gil_longest=int(context.longest * 1e6))
+    return dict(answer, notes=answer['notes'] + context.notes, gil_longest=int(max(context.longest, kept['longest']) * 1e6))
 
 
 def look_back():

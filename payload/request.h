@@ -156,6 +156,7 @@ struct request_block {
 	uint64_t question_off, question_max, question_len;	/* question_max 0: nobody would answer */
 	uint64_t told_off, told_max, told_len;
 	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
+	uint64_t boot_ns;	/* CLOCK_MONOTONIC: from then on boot.py is made, with the GIL held */
 	uint64_t line;		/* where our code waited when it was interrupted last, 0 unknown: in `file`, NUL-terminated */
 	char file[WHERE_MAX];
 	struct request_python py;
@@ -170,6 +171,7 @@ _Static_assert(offsetof(struct request_block, mask) == 136, "boot.py reads it at
 _Static_assert(offsetof(struct request_block, engine) == 144, "boot.py writes it at 144");
 _Static_assert(offsetof(struct request_block, asking) == 232, "the engine reads it at 232");
 _Static_assert(offsetof(struct request_block, told_len) == 280, "the engine reads it at 280");
+_Static_assert(offsetof(struct request_block, boot_ns) == 296, "boot.py reads it at 296");
 _Static_assert(offsetof(struct request_block, xstate_size) == BLOCK_XSTATE_SIZE, "the assembly");
 _Static_assert(offsetof(struct request_block, inside) == BLOCK_INSIDE, "the assembly");
 _Static_assert(offsetof(struct request_block, queued) == BLOCK_QUEUED, "the assembly");

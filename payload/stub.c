@@ -195,6 +195,7 @@ static void python_run(struct request_block *block)
 	if (view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
 	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0) {
 		handlers_run(block, names);
+		block->boot_ns = raw_now();
 		text_run(block, (const char *)block + block->code_off, names);
 		settle(block, names);
 	}

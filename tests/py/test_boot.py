@@ -28,6 +28,12 @@ class Exec(unittest.TestCase):
         self.assertEqual((answer['status'], answer['error'], answer['engine']), (0, None, None))
         self.assertEqual(answer['python'], sys.version.split()[0])
 
+    def test_making_our_code_holds_the_gil(self):
+        def longest(making):
+            return Block(request('exec', code='1', filename='<exec>'), False).run(making=making)['gil_longest']
+        self.assertGreaterEqual(longest(3.0), 3000000)
+        self.assertLess(longest(0.0), 3000000)
+
     def test_functions_of_the_code_see_its_names(self):
         self.assertEqual(run('a = 2\ndef f():\n    return [a for _ in range(2)]\nf()')['value'], '[2, 2]')
 
