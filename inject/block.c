@@ -100,6 +100,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.phase = PHASE_READY,
 		.sent = region->sent,
 		.arrived = region->sent,
+		.token = region->token,
 		.xstate_size = round_up(cpu_xstate_size(), 64),
 		.input_off = l->at[INPUT],
 		.input_len = l->piece[INPUT].size,

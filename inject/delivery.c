@@ -34,8 +34,26 @@ void delivery_tell(struct delivery *d, const char *text)
 
 int delivery_read(struct delivery *d, struct mr_error *err)
 {
+	int r;
+
 	visits_settle(d->target, 0);
-	return block_read(d->target, &d->region, &d->head, err);
+	lease_keep(&d->lease, d->target);
+	r = block_read(d->target, &d->region, &d->head, err);
+	if (r < 0 || d->head.magic != REQUEST_MAGIC || d->head.token == d->region.token)
+		return r;
+	d->mapped = false;	/* we were thought dead */
+	return mr_fail(err, MR_E_BUSY, 0, "another mr-attach has taken back what had not begun");
+}
+
+bool delivery_fails(struct delivery *d, int r, const struct mr_error *error)
+{
+	uint64_t now = now_ns();
+
+	if (r == 0 || error->code != MR_E_TRACED)
+		d->traced_ns = 0;
+	else if (!d->traced_ns)
+		d->traced_ns = now;
+	return r < 0 && error->code != MR_E_NO_SAFE_POINT && (!d->traced_ns || now - d->traced_ns > TRACER_WAIT);
 }
 
 /* The main thread by the number that it has for itself; the others are of no use to a later call. */
@@ -203,6 +221,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 		delivery_cleanup(&d);
 	visit_end(&d.visit);
 	visits_settle(target, now_ns() + SETTLE_LIMIT);
+	lease_give(&d.lease, target);
 	timing_take(&d);
 	ret->filter_unread = target->filters.unread;
 	(void)flock(target->memory.fd, LOCK_UN);

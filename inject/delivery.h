@@ -6,6 +6,7 @@
 #define MR_DELIVERY_H
 
 #include "block.h"
+#include "lease.h"
 #include "visit.h"
 
 struct delivery {
@@ -13,6 +14,7 @@ struct delivery {
 	const struct mr_request *request;
 	struct mr_answer *answer;
 	struct region region;
+	struct lease lease;
 	bool alone;			/* no other region was there at the beginning */
 	bool mapped;			/* the region is there, as far as we know */
 	struct visit visit;
@@ -21,6 +23,7 @@ struct delivery {
 	uint64_t told_ns;		/* when progress was last told */
 	uint64_t sent_ns;		/* of the redirection that the timing counts from */
 	uint32_t sent;			/* redirections to entries */
+	uint64_t traced_ns;		/* since when another tracer has held the thread at each visit, 0: it did not at the last */
 };
 
 /* setup.c: makes sure that the stage and a filled region are there. */
@@ -38,6 +41,8 @@ int delivery_finish(struct delivery *d, struct mr_error *err);
 bool delivery_cancelled(const struct delivery *d);
 void delivery_tell(struct delivery *d, const char *text);
 int delivery_read(struct delivery *d, struct mr_error *err);
+/* Whether a visit that returned r ends the run: not one that found no moment, nor a tracer that has not been there for long. */
+bool delivery_fails(struct delivery *d, int r, const struct mr_error *error);
 /* Sends the held thread to an entry of the stub. */
 int delivery_send(struct delivery *d, uint64_t entry, struct mr_error *err);
 void delivery_where(struct delivery *d);

@@ -99,7 +99,7 @@ static int visit_any(struct delivery *d, uint64_t limit_ns, struct mr_error *err
 		if (r == 0 && !visit_on_its_way(&d->visit, &d->region) && visit_room(&d->visit, 4096))
 			return 0;
 		visit_end(&d->visit);
-		if (r < 0 && local.code != MR_E_NO_SAFE_POINT) {
+		if (delivery_fails(d, r, &local)) {
 			*err = local;
 			return r;
 		}
@@ -122,7 +122,7 @@ static bool slot_free(struct delivery *d)
 	return memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) < 0;
 }
 
-/* Returns 1 when the slot was taken meanwhile. */
+/* Returns 1 when the slot was taken meanwhile, or another mr-attach is at work. */
 static int region_map(struct delivery *d, struct region *all, struct mr_error *err)
 {
 	struct stage_call *calls = d->visit.frame.frame.calls;
@@ -131,7 +131,7 @@ static int region_map(struct delivery *d, struct region *all, struct mr_error *e
 
 	if (r == 0 && !d->target->stage)
 		r = stage_place(d->target, &d->visit.thread, err);
-	if (r < 0 || !slot_free(d)) {
+	if (r < 0 || !lease_take(&d->lease, d->target) || !slot_free(d)) {
 		visit_end(&d->visit);
 		return r < 0 ? r : 1;
 	}
@@ -163,6 +163,8 @@ static int region_disarm(struct delivery *d, struct mr_error *err)
 {
 	int r = visit_any(d, d->start_limit_ns, err);
 
+	if (r == 0 && !lease_take(&d->lease, d->target))
+		r = 1;
 	if (r == 0)
 		r = BLOCK_SET(d->target, &d->region, phase, PHASE_NONE, err);
 	visit_end(&d->visit);
@@ -216,7 +218,7 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 	struct mr_error ignored = MR_ERROR_INIT;
 	struct stage_call *calls = d->visit.frame.frame.calls;
 	struct region all[REGION_SLOTS] = { { .state = REGION_FREE } };
-	bool own = d->mapped && nobody_inside(d);
+	bool own = nobody_inside(d) && d->mapped;
 	size_t n = 0;
 
 	if (!(own && d->alone) && (target_refresh(d->target, &ignored) < 0 ||
@@ -224,6 +226,10 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 		return 0;
 	if (visit_any(d, limit_ns, &ignored) < 0)
 		return 0;
+	if (!lease_take(&d->lease, d->target)) {
+		visit_end(&d->visit);
+		return 0;
+	}
 	visit_frame(&d->visit);
 	own = own && nobody_inside(d);
 	if (own)
@@ -238,6 +244,22 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 	return n;
 }
 
+/* Of another mount of /proc. Returns 1 when there was one: much may have changed. */
+static int another_ends(struct delivery *d, struct mr_error *err)
+{
+	if (!lease_other(&d->lease, d->target))
+		return 0;
+	while (lease_other(&d->lease, d->target)) {
+		if (delivery_cancelled(d))
+			return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
+		if (now_ns() > d->start_limit_ns)
+			return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)d->target->pid);
+		delivery_tell(d, "waiting for another mr-attach to end its work there");
+		sleep_ns(2 * NS_PER_MS);
+	}
+	return 1;
+}
+
 static int region_get(struct delivery *d, struct mr_error *err)
 {
 	struct region all[REGION_SLOTS];
@@ -247,7 +269,12 @@ static int region_get(struct delivery *d, struct mr_error *err)
 	if (r < 0)
 		return r;
 	(void)stage_place(d->target, NULL, NULL);
+	r = another_ends(d, err);
+	if (r != 0)
+		return r;
 	d->alone = regions_look(d->target, all) == 0;
+	if (lease_other(&d->lease, d->target))	/* what was seen may be in the making */
+		return 1;
 	r = others_end(d, all, err);
 	if (r < 0)
 		return r;
@@ -270,6 +297,7 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 		r = region_get(d, err);
 	while (r == 1);
 	d->sent = d->region.sent;
+	d->region.token = now_ns();
 	if (r == 0)
 		__atomic_store_n(&d->answer->placed, true, __ATOMIC_RELAXED);
 	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;

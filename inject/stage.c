@@ -15,8 +15,8 @@
 #define TRAILER_MAGIC UINT64_C(0x006567617473726d) /* "mrstage" */
 
 struct trailer {
-	uint64_t engine;	/* the one word that changes: see stage_engine() */
-	uint64_t spare, magic, size;
+	uint64_t engine, lease;	/* the words that change: see stage.h */
+	uint64_t magic, size;
 };
 
 static size_t stage_size(void)
@@ -129,24 +129,40 @@ bool stage_there(const struct mr_target *target)
 	       memory_read(&target->memory, target->stage, bytes, size) == 0 && memcmp(bytes, payload_stage, size) == 0;
 }
 
-static uint64_t note_at(const struct mr_target *target)
+static uint64_t note_read(const struct mr_target *target, size_t offset)
 {
-	return target->stage + stage_size() - sizeof(struct trailer) + offsetof(struct trailer, engine);
+	uint64_t at = target->stage + stage_size() - sizeof(struct trailer) + offset, note = 0;
+
+	return target->stage && memory_read(&target->memory, at, &note, sizeof(note)) == 0 ? note : 0;
 }
 
-bool stage_engine(struct mr_target *target)
+static void note_write(struct mr_target *target, size_t offset, uint64_t note)
 {
-	uint64_t note = 0;
+	uint64_t at = target->stage + stage_size() - sizeof(struct trailer) + offset;
 
-	return target->stage && memory_read(&target->memory, note_at(target), &note, sizeof(note)) == 0 && note;
+	if (target->stage)
+		(void)memory_force(&target->memory, at, &note, sizeof(note));
+}
+
+bool stage_engine(const struct mr_target *target)
+{
+	return note_read(target, offsetof(struct trailer, engine)) != 0;
 }
 
 void stage_engine_note(struct mr_target *target, bool engine)
 {
-	uint64_t note = engine;
+	if (stage_engine(target) != engine)
+		note_write(target, offsetof(struct trailer, engine), engine);
+}
 
-	if (target->stage && stage_engine(target) != engine)
-		(void)memory_force(&target->memory, note_at(target), &note, sizeof(note));
+uint64_t stage_lease(const struct mr_target *target)
+{
+	return note_read(target, offsetof(struct trailer, lease));
+}
+
+void stage_lease_note(struct mr_target *target, uint64_t lease)
+{
+	note_write(target, offsetof(struct trailer, lease), lease);
 }
 
 bool stage_holds(const struct mr_target *target, uint64_t pc)

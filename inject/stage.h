@@ -21,8 +21,12 @@ bool stage_there(const struct mr_target *target);
  * Whether the process holds the engine: a note beside the stage, so that it can be told from outside without running
  * anything. Lost with the vdso at an execve, as the engine is; inherited by a fork, as the engine is.
  */
-bool stage_engine(struct mr_target *target);
+bool stage_engine(const struct mr_target *target);
 void stage_engine_note(struct mr_target *target, bool engine);
+
+/* Beside it, the word of lease.h; 0 for none. */
+uint64_t stage_lease(const struct mr_target *target);
+void stage_lease_note(struct mr_target *target, uint64_t lease);
 
 bool stage_holds(const struct mr_target *target, uint64_t pc);
 

@@ -83,7 +83,7 @@ static int visit_main(struct starter *s, struct mr_error *err)
 	if (r == 0)
 		r = main_try(s, &local);
 	visit_end(&d->visit);
-	if (r < 0 && local.code != MR_E_NO_SAFE_POINT) {
+	if (delivery_fails(d, r, &local)) {
 		*err = local;
 		return r;
 	}
@@ -120,7 +120,9 @@ static int visit_other(struct starter *s, pid_t tid, struct mr_error *err)
 	if (r == 0)
 		r = other_try(s, &local);
 	visit_end(&d->visit);
-	if (r < 0 && local.code != MR_E_NO_SAFE_POINT && !(local.code == MR_E_ENDED && tid != d->target->pid)) {
+	if (tid != d->target->pid && (local.code == MR_E_ENDED || local.code == MR_E_TRACED))
+		return 0;
+	if (delivery_fails(d, r, &local)) {
 		*err = local;
 		return r;
 	}
@@ -192,7 +194,7 @@ static bool taken_back(struct delivery *d)
 	struct mr_error ignored = MR_ERROR_INIT;
 	uint64_t limit = now_ns() + DECISION_LIMIT;
 
-	if (BLOCK_SET(d->target, &d->region, cancel, 1, &ignored) < 0)
+	if (!d->mapped || BLOCK_SET(d->target, &d->region, cancel, 1, &ignored) < 0)
 		return true;
 	while (delivery_read(d, &ignored) == 0) {
 		if (d->head.phase >= PHASE_RUNNING)

@@ -22,6 +22,7 @@
 #define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
 #endif
 
+#define SEIZE_TRIES 3
 #define BURIAL_LIMIT (200 * NS_PER_MS)
 #define EVENT_OF(status) ((unsigned int)(status) >> 16)
 
@@ -165,11 +166,27 @@ static void take_time(struct thread *thread)
 }
 
 /* One that has not stopped yet is asked again, which changes nothing where it was heard: the detach takes all of it back. */
+/* EPERM without a reason to be seen: the tracer that had it may just have gone. */
+static int seize_only(struct thread *thread, struct mr_error *err)
+{
+	for (int tries = 0; !thread->seized; tries++) {
+		struct mr_error local = MR_ERROR_INIT;
+
+		thread->seized = ptrace(PTRACE_SEIZE, thread->tid, 0, 0) == 0;
+		if (!thread->seized && (seize_refused(thread, errno, &local) != -(int)MR_E_NOT_PERMITTED || tries == SEIZE_TRIES)) {
+			*err = local;
+			return -(int)local.code;
+		}
+	}
+	return 0;
+}
+
 static int seize(struct thread *thread, struct mr_error *err)
 {
-	if (!thread->seized && ptrace(PTRACE_SEIZE, thread->tid, 0, 0) < 0)
-		return seize_refused(thread, errno, err);
-	thread->seized = true;
+	int r = seize_only(thread, err);
+
+	if (r < 0)
+		return r;
 	if (ptrace(PTRACE_INTERRUPT, thread->tid, 0, 0) < 0 && errno != ESRCH)
 		return mr_fail(err, mr_code_of(errno), errno, "PTRACE_INTERRUPT");
 	return 0;

@@ -157,6 +157,7 @@ struct request_block {
 	uint64_t told_off, told_max, told_len;
 	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
 	uint64_t boot_ns;	/* CLOCK_MONOTONIC: from then on boot.py is made, with the GIL held */
+	uint64_t token;		/* by which the tool knows its own request */
 	uint64_t line;		/* where our code waited when it was interrupted last, 0 unknown: in `file`, NUL-terminated */
 	char file[WHERE_MAX];
 	struct request_python py;

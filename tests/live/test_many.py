@@ -50,6 +50,24 @@ class Many(LiveTest):
                 self.assertUnharmed(target)
                 target.stop()
 
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root: mounts of /proc')
+    def test_from_other_mounts_of_proc(self):
+        """Of which none sees the lock of another: each request that is said to be done ran once, all others never."""
+        script = ('mount -t proc proc /proc; for n in $(seq %d); do "$0" "$1" -t 20 exec '
+                  '"import __main__; __main__.__dict__.setdefault(\'ledger\', []).append(\'$2.$n\')"; echo $2.$n $?; done')
+        if subprocess.run(['unshare', '-m', 'mount', '-t', 'proc', 'proc', '/proc'], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest('no mounts here')
+        for way in ('sleep', 'loop'):
+            with Target(way) as target:
+                tools = [subprocess.Popen(['unshare', '-m', 'sh', '-c', script % 30, MR_ATTACH, str(target.pid), str(n)],
+                                          env=environment(), stdout=subprocess.PIPE) for n in range(3)]
+                said = [line.split() for tool in tools for line in tool.communicate(timeout=120)[0].decode().splitlines()]
+                ledger = target.attach('-j', 'exec', 'import __main__; __main__.ledger').json['value']
+                self.assertEqual(sorted(eval(ledger)), sorted(name for name, status in said if status == '0'))
+                self.assertLessEqual({status for _, status in said}, {'0', '4'})    # 4: found held for 100 ms
+                self.assertUnharmed(target)
+                target.stop()
+
     def test_eight_at_once(self):
         with Target('read') as target:
             all_of_them = [start(target.pid, 'exec', str(n)) for n in range(8)]
