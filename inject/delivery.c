@@ -45,6 +45,17 @@ int delivery_read(struct delivery *d, struct mr_error *err)
 	return mr_fail(err, MR_E_BUSY, 0, "another mr-attach has taken back what had not begun");
 }
 
+int delivery_await(struct delivery *d, struct mr_error *err)
+{
+	if (delivery_cancelled(d))
+		return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
+	if (now_ns() > d->start_limit_ns)
+		return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)d->target->pid);
+	delivery_tell(d, "waiting for another mr-attach to end its work there");
+	sleep_ns(2 * NS_PER_MS);
+	return 0;
+}
+
 bool delivery_fails(struct delivery *d, int r, const struct mr_error *error)
 {
 	uint64_t now = now_ns();
@@ -120,6 +131,7 @@ static int lock_take(struct delivery *d, struct mr_error *err)
 {
 	struct memory *memory = &d->target->memory;
 	char path[64];
+	int r = 0;
 
 	if (memory->fd < 0) {
 		(void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)d->target->pid);
@@ -128,18 +140,13 @@ static int lock_take(struct delivery *d, struct mr_error *err)
 			return mr_fail(err, mr_code_of(errno), errno, "opening the memory of process %d",
 				       (int)d->target->pid);
 	}
-	while (flock(memory->fd, LOCK_EX | LOCK_NB) < 0) {
+	while (r == 0 && flock(memory->fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return mr_fail(err, MR_E_BUG, errno, "locking");
 		d->target->fresh = false;
-		if (delivery_cancelled(d))
-			return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
-		if (now_ns() > d->start_limit_ns)
-			return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)d->target->pid);
-		delivery_tell(d, "waiting for another mr-attach to end its work there");
-		sleep_ns(2 * NS_PER_MS);
+		r = delivery_await(d, err);
 	}
-	return 0;
+	return r;
 }
 
 /*

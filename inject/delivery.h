@@ -41,6 +41,8 @@ int delivery_finish(struct delivery *d, struct mr_error *err);
 bool delivery_cancelled(const struct delivery *d);
 void delivery_tell(struct delivery *d, const char *text);
 int delivery_read(struct delivery *d, struct mr_error *err);
+/* A pause while another mr-attach is at work there. Errors: CANCELLED, BUSY. */
+int delivery_await(struct delivery *d, struct mr_error *err);
 /* Whether a visit that returned r ends the run: not one that found no moment, nor a tracer that has not been there for long. */
 bool delivery_fails(struct delivery *d, int r, const struct mr_error *error);
 /* Sends the held thread to an entry of the stub. */

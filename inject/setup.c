@@ -247,17 +247,13 @@ static size_t unmap(struct delivery *d, uint64_t limit_ns)
 /* Of another mount of /proc. Returns 1 when there was one: much may have changed. */
 static int another_ends(struct delivery *d, struct mr_error *err)
 {
+	int r = 0;
+
 	if (!lease_other(&d->lease, d->target))
 		return 0;
-	while (lease_other(&d->lease, d->target)) {
-		if (delivery_cancelled(d))
-			return mr_fail(err, MR_E_CANCELLED, 0, "nothing ran");
-		if (now_ns() > d->start_limit_ns)
-			return mr_fail(err, MR_E_BUSY, 0, "process %d", (int)d->target->pid);
-		delivery_tell(d, "waiting for another mr-attach to end its work there");
-		sleep_ns(2 * NS_PER_MS);
-	}
-	return 1;
+	while (r == 0 && lease_other(&d->lease, d->target))
+		r = delivery_await(d, err);
+	return r < 0 ? r : 1;
 }
 
 static int region_get(struct delivery *d, struct mr_error *err)

@@ -34,14 +34,19 @@ case('pyc_same_second_same_size', F1, '', '', 'm.f()', 2, edit=dated(F2, 0))
 case('pyc_now_same_second', F1, F2, '', 'm.f()', 2)
 
 
+def load_from(test, place, name):
+    """The module, from a PLACE that is on sys.path for that long."""
+    sys.path.insert(0, test.path(place))
+    try:
+        return {'m': test.load(name)}
+    finally:
+        sys.path.remove(test.path(place))
+
+
 def released(test):
     """Two releases, of which the link `current` on sys.path leads to one."""
     os.symlink('one', test.path('current'))
-    sys.path.insert(0, test.path('current'))
-    try:
-        return {'m': test.load('m')}
-    finally:
-        sys.path.remove(test.path('current'))
+    return load_from(test, 'current', 'm')
 
 
 def switched(shift):
@@ -78,11 +83,7 @@ def packed(text):
 
 def from_zip(test):
     packed(F1)(test)
-    sys.path.insert(0, test.path('z.zip'))
-    try:
-        return {'m': test.load('inzip')}
-    finally:
-        sys.path.remove(test.path('z.zip'))
+    return load_from(test, 'z.zip', 'inzip')
 
 
 def compiled(test):

@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
 
@@ -101,6 +102,19 @@ class Block:
 
     def get(self, offset):
         return int.from_bytes(self.memory[offset:offset + 8], 'little')
+
+    def run_until_interrupted(self, seconds):
+        """Run it, and do after SECONDS as the tool does at the end of the time for the work."""
+        def interrupt():
+            self.put(128, 1)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.main_thread().ident),
+                                                       ctypes.py_object(KeyboardInterrupt))
+        import ctypes                        # not all that tests here have it loaded
+        timer = threading.Timer(seconds, interrupt)
+        timer.start()
+        answer = self.run()
+        timer.join()
+        return answer
 
     def run(self, compiled=False, making=0):
         """Run boot.py over it: the answer.  COMPILED: what was sent is compiled for this Python; MAKING it lasted so long."""

@@ -5,7 +5,6 @@ import gc
 import io
 import signal
 import sys
-import threading
 import unittest
 from unittest import mock
 
@@ -197,17 +196,7 @@ class Errors(unittest.TestCase):
 
 class Interrupts(unittest.TestCase):
     def test_work_timeout(self):
-        block = Block(request('exec', code='import time\nwhile True: pass'), False)
-
-        def interrupt():
-            block.put(128, 1)
-            import ctypes
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.main_thread().ident),
-                                                       ctypes.py_object(KeyboardInterrupt))
-        timer = threading.Timer(0.1, interrupt)
-        timer.start()
-        answer = block.run()
-        timer.join()
+        answer = Block(request('exec', code='import time\nwhile True: pass'), False).run_until_interrupted(0.1)
         self.assertEqual((answer['status'], answer['error']['code'], answer['error']['line']), (7, 'interrupted', 2))
 
     def test_handler_that_raises_is_the_programs(self):

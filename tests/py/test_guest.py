@@ -49,22 +49,10 @@ class Guest(Program):
             self.assertEqual(command('list')['status'], 0)
 
     def test_interrupted_reload_is_put_back(self):
-        import ctypes
-        import threading
-        from harness import Block, request
         self.write(m='X = 1\n' + F1)
         m = self.load('m')
         self.write(m='X = 2\nwhile True: pass\n' + F2)
-        block = Block(request('reload-stale'))
-
-        def interrupt():
-            block.put(128, 1)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.main_thread().ident),
-                                                       ctypes.py_object(KeyboardInterrupt))
-        timer = threading.Timer(1, interrupt)
-        timer.start()
-        answer = block.run()
-        timer.join()
+        answer = Block(request('reload-stale')).run_until_interrupted(1)
         self.assertEqual((answer['status'], answer['error']['code'], answer['error']['line']), (7, 'interrupted', 2))
         self.assertEqual((m.X, m.f()), (1, 1))
         self.assertEqual(self.entry(answer)['state'], 'failed')

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,18 @@ void subject_thread(struct shared *shared)
 	pthread_t other;
 
 	(void)pthread_create(&other, NULL, pause_for_ever, shared);
+}
+
+void subject_vfork(struct shared *shared)
+{
+	shared->ready = 1;
+	if (vfork() == 0) {
+		while (!shared->go)
+			(void)syscall(SYS_nanosleep, &shared->dwell, NULL);
+		_exit(0);
+	}
+	for (;;)
+		(void)pause();
 }
 
 void subject_start(struct subject *subject, subject_body *body)

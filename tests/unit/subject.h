@@ -55,6 +55,9 @@ void subject_map(struct subject *subject);
 /* For the child: starts a second thread, which pauses for ever; shared->other is its number, sooner or later. */
 void subject_thread(struct shared *shared);
 
+/* For the child: waits for the end of a vfork, deaf to all but SIGKILL, until shared->go; and then pauses. */
+void subject_vfork(struct shared *shared);
+
 /* Until the thread is blocked in this system call; nr -1: in any. */
 bool subject_blocked(pid_t pid, pid_t tid, long nr);
 char subject_state(pid_t pid, pid_t tid);	/* as in /proc/PID/stat; 0 when it is gone */

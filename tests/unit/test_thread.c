@@ -333,23 +333,11 @@ Test(thread, the_process_ends_while_one_is_held)
 
 /* --- one that cannot stop: the parent of a vfork waits in the kernel, deaf to all but SIGKILL ---------------------- */
 
-static void body_vfork(struct shared *shared)
-{
-	shared->ready = 1;
-	if (vfork() == 0) {
-		while (!shared->go)
-			(void)syscall(SYS_nanosleep, &shared->dwell, NULL);
-		_exit(0);
-	}
-	for (;;)
-		(void)pause();
-}
-
 Test(thread, one_that_cannot_stop_is_left_as_soon_as_it_can)
 {
 	uint64_t began;
 
-	subject_start(&subject, body_vfork);
+	subject_start(&subject, subject_vfork);
 	subject.shared->dwell.tv_nsec = 1000000;
 	cr_assert(test_until(&subject.shared->ready, 1, 2000));
 	test_sleep(20);
@@ -368,7 +356,7 @@ Test(thread, one_that_cannot_stop_is_left_as_soon_as_it_can)
 
 Test(thread, one_that_could_not_stop_is_held_at_the_second_try)
 {
-	subject_start(&subject, body_vfork);
+	subject_start(&subject, subject_vfork);
 	subject.shared->dwell.tv_nsec = 1000000;
 	cr_assert(test_until(&subject.shared->ready, 1, 2000));
 	test_sleep(20);

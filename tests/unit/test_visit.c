@@ -42,14 +42,7 @@ static int begin(pid_t tid, uint64_t limit_ms)
 static void body_vfork(struct shared *shared)
 {
 	subject_thread(shared);
-	shared->ready = 1;
-	if (vfork() == 0) {
-		while (!shared->go)
-			(void)syscall(SYS_nanosleep, &shared->dwell, NULL);
-		_exit(0);
-	}
-	for (;;)
-		(void)pause();
+	subject_vfork(shared);
 }
 
 Test(visit, a_thread_that_could_not_stop_is_not_forgotten)
