@@ -12,7 +12,7 @@
 
 #define VISIT_LIMIT (50 * NS_PER_MS)
 #define UNDER_WAY_LIMIT (100 * NS_PER_MS)
-#define LEAVE_LIMIT NS_PER_S	/* on a busy machine a thread may wait long for the CPU to take its last steps */
+#define LEAVE_LIMIT NS_PER_S	/* on a busy machine a thread may wait long for the CPU to take its last steps, or for the GIL */
 
 /* What the kernel said to call number i of the stage, if no. The frame is dead memory once the thread is home. */
 static int call_refused(const struct delivery *d, size_t i)
@@ -306,7 +306,7 @@ static void wait_empty(struct delivery *d)
 
 	for (uint64_t pause = 20000; !nobody_inside(d); pause = pause < 5 * NS_PER_MS ? pause + pause / 4 : pause) {
 		now = now_ns();
-		if (now > leave || (now > under_way && !(d->answer->ended && d->head.inside)))
+		if (now > leave || (now > under_way && !(d->answer->ended && (d->head.inside || d->head.spawned))))
 			return;
 		sleep_ns(pause);
 	}

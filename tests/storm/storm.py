@@ -28,7 +28,6 @@ from cell import MR_ATTACH, PATIENCE, SLACK, SLACKS, TIMED, UNTOUCHED, Program, 
 from harness import DEFAULT, HERE_NOW, REQUIRED, environment, read
 from kinds import KINDS
 
-STARVES = ('traced',)         # its main thread changes the tracer all the time, and rarely lets go of the GIL
 LOOK, HISTORY = 50, 200          # runs between two looks; commands that a target remembers
 ENDINGS = (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE,
            'RLIMIT_AS', 'RLIMIT_DATA')
@@ -255,7 +254,7 @@ class Storm:
     def left_behind(self):
         """A thread of ours that still waits for the GIL keeps its region; the next mr-attach takes it out, and may leave its own."""
         for _ in range(3):
-            harm = self.program.left_behind(self.program.way in UNTOUCHED + STARVES)
+            harm = self.program.left_behind(self.program.way in UNTOUCHED)
             if not harm or self.plan.gdb:
                 break
             self.ask('1')
