@@ -95,10 +95,10 @@ class Signatures:
 
 
 class Node:
-    """One code object in the tree of a module: its path of names, its parent, and its counterpart."""
+    """One code object in the tree of a module: its path of names, and its counterpart in the new tree; no cycles."""
 
     def __init__(self, code, parent, path):
-        self.code, self.parent, self.path, self.partner = code, parent, path, None
+        self.code, self.path, self.partner = code, path, None
         self.nodes = []
         for child in children(code):
             step = child.co_name
@@ -139,7 +139,7 @@ def annotators(code):
 
 
 def match(old, new, signatures):
-    """Make the nodes below OLD and NEW each other's partners."""
+    """Give the nodes below OLD their partners below NEW."""
     names = {}
     for side, parent in enumerate((old, new)):
         owners = annotators(parent.code) if any(one.code.co_name == '__annotate__' for one in parent.nodes) else {}
@@ -159,7 +159,7 @@ def match(old, new, signatures):
 
 
 def pair(old, new, signatures):
-    old.partner, new.partner = new, old
+    old.partner = new
     match(old, new, signatures)
 
 

@@ -39,12 +39,31 @@ def replaced(plan):
              if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
     names += [one.name for one in trees.inside(plan.statements) if trees.kind(one) in DEFINITIONS and
               codes.live_key(plan.module.dict.get(one.name, plan)) is not None]
+    names += [name for name, follows in imported(plan) if not follows]
     return [name for name in names + plan.removed if name in plan.module.dict] + starred(plan, True)
+
+
+def imported(plan):
+    """(name, whether who holds the function that it has will be led on) of names that imports give something else."""
+    order, there = host.part('order'), plan.module.dict
+    package = there.get('__package__') if type(there.get('__package__')) is str else ''
+    for one in trees.inside(plan.statements):
+        what = trees.kind(one)
+        names = one.names if what in ('Import', 'ImportFrom') else ()
+        for alias in names:
+            name = alias.asname or (alias.name if what == 'ImportFrom' else alias.name.partition('.')[0])
+            source = order.origin(one, package) if what == 'ImportFrom' else alias.name if alias.asname else name
+            new = host.sys.modules.get(source)
+            if what == 'ImportFrom' and type(new) is host.ModuleType:
+                new = new.__dict__.get(alias.name, host.sys.modules.get('%s.%s' % (source, alias.name)))
+            if name in there and there[name] is not new:
+                yield name, codes.defined_as(there[name], name, there) and type(new) is host.FunctionType and \
+                    new.__code__.co_name == name
 
 
 def led(plan):
     """The names of undecorated functions that are no functions of their own now: importers will have the new ones."""
-    return [one.name for one in plan.statements if trees.kind(one) in DEFINITIONS[:2] and not one.decorator_list and
+    return [name for name, follows in imported(plan) if follows] + [one.name for one in plan.statements if trees.kind(one) in DEFINITIONS[:2] and not one.decorator_list and
             one.name in plan.module.dict and not codes.defined_as(plan.module.dict[one.name], one.name, plan.module.dict)]
 
 

@@ -139,7 +139,12 @@ def may_be_suspended(patches, functions, signatures):
 
 def codes_of(functions):
     """The code objects of FUNCTIONS and all below, once each."""
-    found, todo = {}, [function.__code__ for function in functions]
+    return codes_below([function.__code__ for function in functions])
+
+
+def codes_below(todo):
+    """The code objects TODO and all below, once each."""
+    found = {}
     while todo:
         code = todo.pop()
         if id(code) not in found:

@@ -63,8 +63,8 @@ def rebuild(work, plan, change):
 
 def settle(work, plan, name, old, new, statement):
     """A statement that is not a class statement of the module's own made the class NEW where OLD stood."""
-    mine = old.__module__ == new.__module__ == plan.module.dict.get('__name__') and \
-        old.__qualname__ == new.__qualname__ == name
+    homes = [plan.module.dict.get('__name__')] + ['types'] * ('__dataclass_fields__' in host.class_dict(old))    # make_dataclass()
+    mine = old.__module__ == new.__module__ and old.__module__ in homes and old.__qualname__ == new.__qualname__ == name
     if not mine or trees.kind(statement) == 'Assign' and trees.kind(statement.value) != 'Call':
         keep(plan, name, ELSEWHERE)
         return

@@ -72,6 +72,8 @@ class Transaction:
             for plan in self.plans:
                 self.current = plan
                 self.finish(plan)
+            if any(codes.children(one.old) for plan in self.plans for one in plan.patches if one.changed):
+                host.part('late').find(self)
             self.journal.call(self.unsettled.clear)
             self.journal.commit()
         except BaseException as error:

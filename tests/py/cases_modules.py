@@ -74,3 +74,7 @@ case('constant_to_function_for_others', {'a': 'X = 1\n', 'b': 'from a import *\n
      {'a': 'def X(): return 2\n'}, '', 'b.X(), c.Y()', (2, 2))
 case('decorator_left_for_others', {'a': DECO + '@deco\n' + F1, 'b': 'from a import *\n', 'c': 'from a import f\n'},
      {'a': DECO + F2}, 'h = a.f', 'b.f(), c.f(), h()', (2, 2, 2))
+case('constant_to_import_for_others', {'a': F2, 'b': 'X = 1\nY = 1\n', 'c': 'from b import *\n'},
+     {'b': 'from a import f as X\nimport a as Y\n'}, '', 'c.X(), c.Y is a', (2, True))
+case('function_to_import_for_others', {'a': F2, 'b': F1, 'c': 'from b import *\n'}, {'b': 'from a import f\n'}, 'h = b.f',
+     'c.f(), h(), c.f is a.f', (2, 2, True))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is listed as derived because a call made it, and what --dependents does about it."""
+import sys
 import unittest
 
 from harness import Program, command
@@ -37,6 +38,42 @@ class Calls(Program):
         self.load('m')
         self.write(m='def g(a=2): return a\nY = g()\n')
         self.assertEqual(self.derived(self.reload()), {('m', 'Y')})
+
+
+class Classes(Program):
+    """Classes that calls made of what changed, with --dependents: the class that lives is kept."""
+
+    def made(self, statement, before, after, hold='made = m.K'):
+        self.write(b='N = %s\n' % before, m='import b, collections, enum, sys, typing\n%s\n' % statement)
+        command('track')
+        space = {'m': self.load('m')}
+        exec(hold, space)
+        self.write(b='N = %s\n' % after)
+        self.reload(dependents=True)
+        return space
+
+    def test_namedtuple(self):
+        space = self.made('K = collections.namedtuple("K", b.N)', '"a"', '"a b"', 'K, k = m.K, m.K(1)')
+        self.assertEqual((space['m'].K, space['K']._fields, type(space['k']), space['k'].a), (space['K'], ('a', 'b'), space['K'], 1))
+
+    def test_typed_namedtuple(self):
+        space = self.made('K = typing.NamedTuple("K", [(b.N, int)])', '"a"', '"c"', 'K, k = m.K, m.K(1)')
+        self.assertEqual((space['m'].K, space['m'].K(2).c, type(space['k'])), (space['K'], 2, space['K']))
+
+    def test_type(self):
+        space = self.made('K = type("K", (dict,), {"n": b.N, "f": lambda self: b.N})', '1', '2', 'K, k = m.K, m.K()')
+        self.assertEqual((space['m'].K, space['K'].n, space['k'].f(), space['k'].n), (space['K'], 2, 2, 2))
+
+    def test_enum(self):
+        space = self.made('K = enum.Enum("K", b.N)', '"A B"', '"A C B"', 'K, b = m.K, m.K.B')
+        self.assertEqual((space['m'].K, [one.name for one in space['K']], space['K'].B, space['b'].value),
+                         (space['K'], ['A', 'C', 'B'], space['b'], 3))
+
+    @unittest.skipIf(sys.version_info < (3, 7), 'has no dataclasses')
+    def test_dataclass(self):
+        space = self.made('import dataclasses\nK = dataclasses.make_dataclass("K", b.N)', '["a"]', '["a", "c"]', 'K, k = m.K, m.K(1)')
+        self.assertEqual((space['m'].K, repr(space['K'](1, 2)), type(space['k']), space['k'].a),
+                         (space['K'], 'K(a=1, c=2)', space['K'], 1))
 
 
 if __name__ == '__main__':

@@ -225,6 +225,25 @@ class Kept(Program):
         source, code = sys.modules['_mr_attach'].boot
         self.assertEqual((source, code), (SOURCE, BOOT))
 
+    def test_its_parts_are_none_of_what_a_command_brought(self):
+        command('untrack')                   # no part is loaded yet
+        self.write(m=F1, fresh='')
+        self.load('m')
+        self.write(m=F2)
+        self.reload()
+        engine = sys.modules['_mr_attach']
+        self.assertNotIn('newcomers', vars(engine))
+        self.write(m='import fresh\n' + F3 + 'raise ValueError\n')
+        self.refused(self.attempt(), 'exception')
+        parts = {name: one for name, one in vars(engine).items() if type(one) is type(sys) and one.__name__.startswith('_mr_attach.')}
+        self.assertIn('newcomers', parts)
+        self.assertEqual({name for name in parts if sys.modules.get('_mr_attach.' + name) is not parts[name]}, set())
+        self.assertNotIn('fresh', sys.modules)
+        self.write(m='import fresh\n' + F3)
+        self.reload()
+        self.assertIsNone(command('undo')['error'])
+        self.assertEqual({name for name in parts if sys.modules.get('_mr_attach.' + name) is not parts[name]}, set())
+
     def test_an_engine_of_another_version_is_not_used(self):
         self.write(m=F1)
         self.load('m')

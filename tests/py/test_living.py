@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Which functions live: counted where references can be counted, found by a walk over the heap where not."""
+import sys
 import unittest
 
-from harness import Program
+from harness import Program, command
 
 PLAIN = """
 import functools
@@ -112,6 +113,46 @@ class Living(Program):
         heap, _ = self.change('m', 'import sys\nclass Odd(object):\n    def f(self): return 1\nsys.modules[__name__] = Odd()\n',
                               ('return 1', 'return 2'))
         self.assertEqual((heap['walks'], odd.f()), (1, 2))
+
+
+class Late(Program):
+    """Closures that come between the search and the commit: made by a hook here, as a thread or a handler might."""
+
+    TEXT = 'def make(x):\n    y = 7\n    def c(): return %s\n    return c\nKEPT = [make(1)]\n' \
+        'def __reload_before__(old): KEPT.extend([make(2), make(3)])\n'
+
+    def test_they_follow(self):
+        for kind in ('pyc', 'tracked', 'none'):
+            self.write(m=self.TEXT % 'x + 1')
+            if kind == 'tracked':
+                command('track')
+            sys.dont_write_bytecode = kind == 'none'
+            sys.modules.pop('m', None)
+            m = self.load('m')
+            self.write(m=self.TEXT % 'x + 20')
+            self.assertEqual(self.entry(self.reload())['kept_old'], [])
+            self.assertEqual([one() for one in m.KEPT], [21, 22, 23])
+            command('undo')
+            self.assertEqual([one() for one in m.KEPT], [2, 3, 4])
+
+    def test_those_that_cannot_are_named(self):
+        self.write(m=self.TEXT % 'x + 1')
+        m = self.load('m')
+        self.write(m=self.TEXT % 'x + y')
+        kept = self.entry(self.reload())['kept_old']
+        self.assertEqual({one['name'] for one in kept}, {'make.<locals>.c'})
+        self.assertEqual([one() for one in m.KEPT] + [m.make(3)()], [2, 3, 4, 10])
+
+    def test_no_search_without_need(self):
+        text = 'def f(a):\n    def n(x): return lambda: x + %d\n    return n(1)()\nclass K:\n    @property\n    def p(self): return (lambda: %d)()\n' \
+            'def deco(f):\n    def w(*a): return f(*a), %d\n    return w\n@deco\ndef g(): return [x for x in "a"]\n'
+        self.write(m=text % (1, 1, 1))
+        m = self.load('m')
+        for number in range(2, 6):
+            m.f(1)
+            self.write(m=text % (number, number, number))
+            self.assertIsNone(self.reload()['heap'])
+            self.assertEqual((m.f(1), m.K().p, m.g()), (number + 1, number, (['a'], number)))
 
 
 if __name__ == '__main__':
