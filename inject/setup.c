@@ -299,6 +299,14 @@ int delivery_setup(struct delivery *d, struct mr_error *err)
 	return r == 0 ? block_write(d->target, &d->region, d->request, err) : r;
 }
 
+/* The work has ended, and who did it, or came too late for it, is about to leave: on a busy machine that may take a while. */
+static bool about_to_leave(const struct delivery *d)
+{
+	const struct request_block *head = &d->head;
+
+	return d->answer->ended && (head->inside || head->spawned || (head->queued && head->way == WAY_QUEUED));
+}
+
 /* Until nobody is in the region or on the way to it; what waits in CPython's queue may take for ever. */
 static void wait_empty(struct delivery *d)
 {
@@ -306,7 +314,7 @@ static void wait_empty(struct delivery *d)
 
 	for (uint64_t pause = 20000; !nobody_inside(d); pause = pause < 5 * NS_PER_MS ? pause + pause / 4 : pause) {
 		now = now_ns();
-		if (now > leave || (now > under_way && !(d->answer->ended && (d->head.inside || d->head.spawned))))
+		if (now > leave || (now > under_way && !about_to_leave(d)))
 			return;
 		sleep_ns(pause);
 	}
