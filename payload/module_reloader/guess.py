@@ -139,6 +139,8 @@ def guess(module, code, tree, signatures, keep=()):
     for name, kind in named.items():
         if name in statements:
             nodes = [node for node in root.walk() if node.path == name and codes.is_class_body(node.code)]
+            line = host.class_dict(kind).get('__firstlineno__')          # from 3.13 on
+            result.moved = result.moved or type(line) is int and len(nodes) == 1 and line != nodes[0].code.co_firstlineno
             compare_class(result, kind, statements[name], paths, functions, module.dict, nodes)
         elif '.' not in name and name not in bound:
             result.removed.append(name)

@@ -50,6 +50,10 @@ def arrange(plan, statements):
             plan.shadowed[id(statement)] = names
             plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
                             if one not in chosen and reading.first([one], name) == reading.READS}
+        for name in bound[index] if statement in chosen and trees.kind(statement) in SIMPLE[:3] else ():
+            above = [n for n in places[name] if n < index and body[n] not in chosen]
+            if above and any(one not in chosen and reading.first([one], name) == reading.READS for one in body[above[-1] + 1:index]):
+                plan.hidden.add(name)        # what they took leads to the new definition, as all who hold it do
     for found in list(too_late(plan, places, chosen)):
         if not lent(plan, *found):
             above = 'as line %d binds it' % found[1].lineno if found[1] is not None else 'before this module binds it'

@@ -194,3 +194,4 @@ case('class_becomes_another', AB + 'K = A\n', AB + 'K = B\n', 'k = m.K()', 'm.K 
 case('class_becomes_a_constant', K1, 'K = 5\n', 'k = m.K()', 'm.K, k.a()', (5, 1))
 case('lambda_to_method', 'class K:\n    a = lambda self, b=1: b\n', 'class K:\n    def a(self, b=1): return b\n', 'k = m.K(); h = k.a',
      'm.K.a.__name__, k.a(), h()', ('a', 1, 1))
+case('line_of_a_class_that_moves', 'X = 1\nclass K:\n    pass\n', 'X = 1\n\n\nclass K:\n    pass\n', '', 'm.K.__firstlineno__', 4, (3, 13))

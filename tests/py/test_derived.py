@@ -39,6 +39,17 @@ class Calls(Program):
         self.write(m='def g(a=2): return a\nY = g()\n')
         self.assertEqual(self.derived(self.reload()), {('m', 'Y')})
 
+    def test_what_took_a_definition_that_another_follows(self):
+        text = '%s\nclass K:\n    x = f\nt = [f]\n%s'
+        for first in ('f = lambda: 1', 'def f(): return 1'):
+            self.write(m=text % (first, ''))
+            command('track')
+            sys.modules.pop('m', None)
+            m = self.load('m')
+            self.write(m=text % (first, 'def f(): return 2\n'))
+            self.assertEqual(self.derived(self.reload()), {('m', 'K.x'), ('m', 't')})
+            self.assertEqual((m.f(), m.t[0]()), (2, 2))
+
 
 class Classes(Program):
     """Classes that calls made of what changed, with --dependents: the class that lives is kept."""
