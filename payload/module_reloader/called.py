@@ -22,7 +22,8 @@ class Instance:
 
 
 class Search:
-    """Whether expressions call functions whose ids are in FOUND, or read MEMBERS: {(id of a class, name)}."""
+    """Whether expressions call functions whose ids are in FOUND, or that read MEMBERS, which are (id of a class or of the
+    dictionary of a module, name); members of classes may be read directly, too."""
 
     def __init__(self, found, members, places):
         self.found, self.members, self.known = found, members, {}
@@ -37,12 +38,15 @@ class Search:
                 found.update(functions_in(path[-1].body, '.'.join(one.name for one in path) + '.'))
         return self.paths.get(key, {}).get(codes.path_of(function).partition('.<locals>')[0])
 
-    def reads(self, nodes, namespace, local=(), me=None):
+    def reads(self, nodes, namespace, local=None, me=None):
+        """LOCAL are the names of the function that the NODES stand in, if they do."""
         todo = list(nodes)
         while todo:
             one = todo.pop()
             what = trees.kind(one)
             if what == 'Call' and any(map(self.leads, called(value_of(one.func, namespace, local, me)))):
+                return True
+            if what == 'Name' and local is not None and one.id not in local and (id(namespace), one.id) in self.members:
                 return True
             if what == 'Attribute' and self.members and self.is_member(value_of(one.value, namespace, local, me), one.attr):
                 return True
@@ -52,6 +56,8 @@ class Search:
         return False
 
     def is_member(self, owner, name):
+        if type(owner) is host.ModuleType:
+            return (id(owner.__dict__), name) in self.members
         kind = owner if host.is_class(owner) else owner.kind if type(owner) is Instance else type(owner)
         return any((id(one), name) in self.members for one in type.__dict__['__mro__'].__get__(kind))
 
@@ -76,11 +82,11 @@ def functions_in(statements, prefix):
     return {prefix + one.name: one for one in trees.inside(statements) if trees.kind(one) in FUNCTIONS}
 
 
-def value_of(node, namespace, local=(), me=None):
+def value_of(node, namespace, local=None, me=None):
     """What an expression leads to, as far as it can be said; LOCAL are names that are none of the module, the first of them ME."""
     what = trees.kind(node)
     if what == 'Name':
-        if node.id in local:
+        if node.id in (local or ()):
             return me if local[0] == node.id else None
         return namespace.get(node.id)
     if what == 'Call':
@@ -122,6 +128,10 @@ def changed(plan, signatures):
         members.update((id(change.kind), name) for name in change.names + change.removed)
         values.extend(there.get(one.name) for one in change.statements if trees.kind(one) in FUNCTIONS)
     own.update(id(one) for value in values for one in baseline.inner_functions(value))
+    members.update((id(plan.module.dict), name) for name in plan.replaced or host.part('forecast').replaced(plan))
+    for text in plan.rebound:
+        module, _, name = text.rpartition('.')
+        members.add((id(getattr(host.sys.modules.get(module), '__dict__', None)), name))
     return set(found) | own, own, members
 
 
@@ -188,14 +198,12 @@ def silent(plan, modules, ids, members, imports):
     return set.intersection(*map(set, found)) if found else set()
 
 
-def places(plan, plans, ids, members, imports):
-    """Where values may have been made by calling what PLAN changes, which are functions of these IDS."""
+def places(plan, plans, takers, ids, members, imports):
+    """Where values may have been made by calling what PLAN changes, which are functions of these IDS; TAKERS import from it."""
     known = {id(one.module.dict): one.examined for one in plans}
     found, others = [Place(plan.module, plan.examined.data, plan.examined.tree)], holders(plan, ids)
     skipped = silent(plan, others, ids, members, imports)
-    for module in others:
-        if module.path in skipped:
-            continue
+    for module in takers + [one for one in others if one.path not in skipped and all(one.dict is not its.dict for its in takers)]:
         examined = known.get(id(module.dict))
         data = imports().source(module)[0] if examined is None else examined.data
         if calls_something(module, data):
@@ -209,7 +217,13 @@ def derived(plan, plans, signatures, imports, ran):
     every, own, members = changed(plan, signatures)
     if not every and not members:
         return []
-    there, found = places(plan, plans, every, members, imports), []
+    names, takers = {name for key, name in members if key == id(plan.module.dict)}, []
+    for other in imports().modules if names else ():
+        local = host.part('rebind').used_by(other, plan.module, names, imports())[1:] if other.kind == 'source' else ((), ())
+        if any(local) and other.dict is not plan.module.dict:
+            takers.append(other)
+            members.update((id(other.dict), name) for name in local[0])
+    there, found = places(plan, plans, takers, every, members, imports), []
     searches = Search(every, members, there), Search(own, members, there)
     for one in there:
         lines = {line for namespace, line in ran if namespace == id(one.module.dict)}

@@ -195,3 +195,5 @@ case('class_becomes_a_constant', K1, 'K = 5\n', 'k = m.K()', 'm.K, k.a()', (5, 1
 case('lambda_to_method', 'class K:\n    a = lambda self, b=1: b\n', 'class K:\n    def a(self, b=1): return b\n', 'k = m.K(); h = k.a',
      'm.K.a.__name__, k.a(), h()', ('a', 1, 1))
 case('line_of_a_class_that_moves', 'X = 1\nclass K:\n    pass\n', 'X = 1\n\n\nclass K:\n    pass\n', '', 'm.K.__firstlineno__', 4, (3, 13))
+case('class_with_slots_moves_under_if', 'class K:\n    __slots__ = ("a",)\n', 'if True:\n    class K:\n        __slots__ = ("a",)\n',
+     'K = m.K; k = K(); k.a = 5', 'm.K is K, k.a, setattr(k, "a", 6), k.a', (True, 5, None, 6))

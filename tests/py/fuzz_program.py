@@ -5,15 +5,20 @@ A program is {module: [definition, ...]}. A definition knows what it reads by th
 so that a definition can be renamed, moved or left out and the rest still fits. fb imports from fa, fc from both.
 """
 import copy
+import sys
 
 MODULES = ('fa', 'fb', 'fc')
 PREFIX = 'STATE = {}\nRUNS = []\nRUNS.append(1)\n'
 KINDS = ['func'] * 6 + ['class'] * 4 + ['const'] * 3 + ['deco', 'deco', 'factory', 'lambda', 'derived', 'box', 'alias',
-                                                       'from', 'from', 'import', 'star', 'enum', 'data', 'tuple']
-MEMBERS = ['method'] * 5 + ['attr', 'attr', 'static', 'klass', 'property', 'super', 'super', 'nested', 'secret', 'lambda']
-STYLES = ['plain'] * 4 + ['generator', 'comprehension', 'nested', 'raise', 'async', 'try']
+                                                       'from', 'from', 'import', 'star', 'enum', 'data', 'tuple',
+                                                       'called', 'called', 'again', 'loop', 'maker', 'meta', 'counter']
+MEMBERS = ['method'] * 5 + ['attr', 'attr', 'static', 'klass', 'property', 'super', 'super', 'nested', 'secret', 'lambda', 'setter', 'slots',
+                             'summed', 'abstract']
+STYLES = ['plain'] * 4 + ['generator', 'comprehension', 'nested', 'raise', 'async', 'try', 'asyncgen', 'nonlocal'] + [
+    'match'] * (sys.version_info >= (3, 10))
 PARAMS = ['', 'a=%s', 'a=%s, *, k=%s', '*a', 'a, b=%s', '**k']
 CALLABLE = ('func', 'lambda', 'factory', 'class', 'data')
+DECORATORS = ('deco', 'maker')
 
 
 class Def:
@@ -23,16 +28,17 @@ class Def:
         self.number, self.kind, self.name, self.n = number, kind, name, n
         self.reads, self.decos, self.bases, self.members = [], [], [], []
         self.params, self.defaults, self.style, self.doc, self.note, self.wrap, self.blank = 0, [None, None], 'plain', 0, None, 0, 0
+        self.metas = []
         self.target = None                   # what an alias or an import is about: (module, number)
 
     def references(self):
         """What is read when the statement runs, then what is read when a function is called."""
-        early = self.decos + self.bases + [one for one in self.defaults + [self.note] if one is not None]
+        early = self.decos + self.bases + self.metas + [one for one in self.defaults + [self.note] if one is not None]
         late = []
         for member in self.members:
             for mine, its in zip((early, late), member.references()):
                 mine.extend(its)
-        (early if self.kind in ('derived', 'box', 'alias', 'attr') else late).extend(self.reads)
+        (early if self.kind in ('derived', 'box', 'alias', 'attr', 'called', 'again') else late).extend(self.reads)
         return early, late
 
 
@@ -101,16 +107,18 @@ class Program:
                 here = set(self.names(module))
                 for one in list(self.modules[module]):
                     if one.target is not None and one.target[1] is not None and \
-                            one.target[1] not in self.names(one.target[0]) or one.kind == 'alias' and not \
+                            one.target[1] not in self.names(one.target[0]) or one.kind in ('alias', 'called', 'again') and not \
                             set(one.reads) & here:
                         self.modules[module].remove(one)
                         again = True
                         continue
                     for part in [one] + one.members:
-                        for kept in (part.reads, part.decos, part.bases):
+                        for kept in (part.reads, part.decos, part.bases, part.metas):
                             kept[:] = [number for number in kept if number in here]
                         part.defaults = [number if number in here else None for number in part.defaults]
                         part.note = part.note if part.note in here else None
+                    if one.kind == 'again':  # it binds the name of what it reads once more
+                        one.name = self.names(module).get(one.reads[0], one.name)
         return self
 
     def some(self, module, kinds=None, before=None, most=1):
@@ -134,7 +142,7 @@ class Program:
         kind = random.choice(KINDS)
         if MODULES.index(module) == 0 and kind in ('from', 'import', 'star'):
             kind = 'func'
-        name = {'class': 'K%d', 'enum': 'E%d', 'data': 'K%d', 'tuple': 'N%d', 'const': 'X%d'}.get(kind, 'f%d')
+        name = {'class': 'K%d', 'enum': 'E%d', 'data': 'K%d', 'tuple': 'N%d', 'const': 'X%d', 'called': 'Y%d', 'loop': 'T%d', 'meta': 'M%d'}.get(kind, 'f%d')
         name = name % random.randint(0, 5)
         taken = {one.name for one in self.modules[module]}
         name += module[1] if random.random() < 0.9 else ''       # the same as in another module
@@ -159,9 +167,10 @@ class Program:
             if kind == 'import':
                 one.name = source
             return
-        if kind == 'alias':
-            one.reads = self.some(module, None, one)
-            one.kind = 'alias' if one.reads else 'const'
+        if kind in ('alias', 'called', 'again'):
+            one.reads = self.some(module, {'called': CALLABLE, 'again': ('func', 'const')}.get(kind), one)
+            one.decos = self.some(module, DECORATORS, one) if kind == 'again' else []
+            one.kind = kind if one.reads else 'const'
             return
         late = kind in ('func', 'lambda', 'factory')
         one.reads = self.some(module, None, one, 2) if late or kind in ('derived', 'box') else []
@@ -169,17 +178,19 @@ class Program:
         if kind in ('func', 'lambda') and random.random() < 0.2:
             one.defaults[0] = (self.some(module, None, one) or [None])[0]
         if kind == 'func' and random.random() < 0.25:
-            one.decos = self.some(module, ('deco',), one, 2)
+            one.decos = self.some(module, DECORATORS, one, 2)
         if kind in ('class', 'enum', 'data'):
             for _ in range(random.randint(1, 4)):
                 self.member(module, one)
         if kind == 'class' and random.random() < 0.5:
             one.bases = self.some(module, ('class',), one)
+        if kind == 'class' and random.random() < 0.15:
+            one.metas = self.some(module, ('meta',), one)
 
     def member(self, module, owner):
         random = self.random
         kind = random.choice(MEMBERS if owner.kind == 'class' else ('attr', 'method'))
-        name = {'attr': 'x%d', 'nested': 'C%d', 'secret': '__s%d'}.get(kind, 'm%d') % random.randint(0, 3)
+        name = {'attr': 'x%d', 'nested': 'C%d', 'secret': '__s%d', 'summed': 'x%d'}.get(kind, 'm%d') % random.randint(0, 3)
         if name in {one.name for one in owner.members} and random.random() < 0.95:
             return
         one = Def(self.number(), kind, name, random.randint(1, 9))
@@ -187,7 +198,7 @@ class Program:
         if random.random() < 0.3 and owner.kind == 'class':
             one.reads = self.some(module, None, owner)
         if kind == 'method' and random.random() < 0.1:
-            one.decos = self.some(module, ('deco',), owner)
+            one.decos = self.some(module, DECORATORS, owner)
         owner.members.insert(random.randint(0, len(owner.members)), one)
 
     def edited(self):
@@ -231,7 +242,7 @@ class Program:
         random, kind = self.random, one.kind
         if one.members and random.random() < 0.85 or kind in ('class', 'enum', 'data') and random.random() < 0.5:
             return self.change_members(module, one)
-        if kind in ('from', 'import', 'star', 'alias') or random.random() < 0.1:
+        if kind in ('from', 'import', 'star', 'alias', 'called') or random.random() < 0.1:
             return self.fill(module, one)
         what = random.choice(('n', 'n', 'n', 'style', 'params', 'reads', 'decos', 'doc', 'default', 'note'))
         if what == 'style':
@@ -241,7 +252,7 @@ class Program:
         elif what == 'reads' and kind in ('func', 'lambda', 'factory', 'derived', 'box'):
             one.reads = self.some(module, None, one, 2)
         elif what == 'decos' and kind == 'func':
-            one.decos = self.some(module, ('deco',), one, 2)
+            one.decos = self.some(module, DECORATORS, one, 2)
         elif what == 'doc':
             one.doc = random.randint(0, 2)
         elif what == 'default' and kind == 'func':
@@ -250,6 +261,10 @@ class Program:
             one.note = (self.some(module, ('class', 'const'), one) or [None])[0]
         elif kind == 'class' and random.random() < 0.3:
             one.bases = self.some(module, ('class',), one)
+        elif kind == 'class' and random.random() < 0.2:
+            one.metas = self.some(module, ('meta',), one)
+        elif kind == 'again' and random.random() < 0.5:
+            one.decos = self.some(module, DECORATORS, one)
         else:
             one.n = random.randint(1, 9)
 
@@ -266,7 +281,7 @@ class Program:
         elif roll < 0.45 and owner.kind == 'class':
             one.reads = self.some(module, None, owner)
         elif roll < 0.5 and one.kind == 'method':
-            one.decos = self.some(module, ('deco',), owner)
+            one.decos = self.some(module, DECORATORS, owner)
         elif roll < 0.55 and owner.kind == 'class':
             one.kind = random.choice(MEMBERS)
         elif roll < 0.6:
@@ -305,17 +320,24 @@ class Text:
 
     def function(self, one, first='', style=None):
         style = style or one.style
-        head = ['@' + self.name(number) for number in one.decos]
+        head = ['@' + self.decorator(number) for number in one.decos]
         note = ' -> ' + self.name(one.note) if one.note is not None else ''
-        head.append('%sdef %s(%s)%s:' % ('async ' if style == 'async' else '', one.name, self.parameters(one, first), note))
+        head.append('%sdef %s(%s)%s:' % ('async ' if style in ('async', 'asyncgen') else '', one.name, self.parameters(one, first), note))
         values, body = self.values(one), ['"doc %d"' % one.doc] if one.doc else []
         body += {'generator': ['yield %d' % one.n, 'yield ' + values],
                  'comprehension': ['return [i + %d for i in range(2)] + list(%s)' % (one.n, values)],
                  'nested': ['def inner(z):', '    return z, ' + values, 'return inner(1)'],
                  'raise': ['x = ' + values, 'raise ValueError(%d)' % one.n],
                  'try': ['try:', '    return ' + values, 'except NameError as error:', '    return str(error)'],
+                 'asyncgen': ['yield ' + values],
+                 'nonlocal': ['c = %d' % one.n, 'def up():', '    nonlocal c', '    c += 1', '    return c, ' + values, 'return up(), up()'],
+                 'match': ['match %s:' % values, '    case (%d, *rest): return rest' % one.n, '    case _: return 0'],
                  }.get(style, ['return ' + values])
         return head + ['    ' + line for line in body]
+
+    def decorator(self, number):
+        kinds = {other.number: self.program.kind_of(other) for part in self.program.modules.values() for other in part}
+        return self.name(number) + ('(%d)' % (number % 3) if kinds[number] == 'maker' else '')
 
     def func(self, one):
         return self.function(one)
@@ -332,6 +354,32 @@ class Text:
 
     def alias(self, one):
         return ['%s = %s' % (one.name, self.name(one.reads[0]))]
+
+    def called(self, one):
+        made = '%s()' % self.name(one.reads[0])      # what can be looked at once only would be used up
+        return ['try:', '    %s = %s' % (one.name, made), '    if hasattr(%s, "close"): %s = 0' % (one.name, one.name),
+                'except Exception:', '    %s = None' % one.name]
+
+    def again(self, one):
+        """One more statement that binds a name, out of what it was."""
+        name = self.name(one.reads[0])
+        if one.decos:
+            return ['%s = %s(%s)' % (name, self.decorator(one.decos[0]), name)]
+        return ['%s = (%d, %s)' % (name, one.n, name)] if one.params % 3 else ['if STATE is not None:', '    %s = [%s, %d]' % (name, name, one.n)]
+
+    def loop(self, one):
+        return ['%s = %d' % (one.name, one.params), 'for i in (1, %d):' % one.n, '    %s += i' % one.name]
+
+    def maker(self, one):
+        return ['def %s(n):' % one.name, '    def deco(f):', '        def w(*a, **k): return (n, %d, f(*a, **k))' % one.n, '        return w',
+                '    return deco']
+
+    def counter(self, one):
+        return ['def %s(start=%d):' % (one.name, one.n), '    def step():', '        nonlocal start', '        start += %d' % (one.params + 1),
+                '        return start', '    return step']
+
+    def meta(self, one):
+        return ['class %s(type):' % one.name, '    def hello(cls): return %d' % one.n]
 
     def deco(self, one):
         extra = ['    extra = 7'] if one.params % 3 == 1 else []
@@ -370,15 +418,18 @@ class Text:
 
     def class_(self, one):
         bases = ', '.join(dict.fromkeys(self.name(number) for number in one.bases))
+        bases = ', '.join(part for part in [bases] + ['metaclass=' + self.name(number) for number in one.metas[:1]] if part)
         return ['class %s%s:' % (one.name, '(%s)' % bases if bases else '')] + self.body(one)
 
     def enum(self, one):
         for member in one.members:           # no two are one, save those that are the first
             member.n = member.n % 10 + 10 * member.number if member.params % 3 else 100
-        return ['import enum', 'class %s(enum.Enum):' % one.name, '    FIRST = 100'] + self.body(one)
+        base = ('Enum', 'Enum', 'Enum', 'IntEnum', 'Enum', 'Flag')[one.params % 6]
+        return ['import enum', 'class %s(enum.%s):' % (one.name, base), '    FIRST = 100'] + self.body(one)
 
     def data(self, one):
-        lines = ['import dataclasses', '@dataclasses.dataclass', 'class %s:' % one.name]
+        given = ('', '', '', '(order=True)', '(frozen=True)', '(eq=False)')[one.params % 6]
+        lines = ['import dataclasses', '@dataclasses.dataclass' + given, 'class %s:' % one.name]
         fields = [member for member in one.members if member.kind == 'attr']
         bare = next((number for number, member in enumerate(fields) if member.params != 3), len(fields))
         lines += ['    %s: %s' % (member.name, 'int' if member.n % 2 else 'str') for member in fields[:bare]]
@@ -409,6 +460,20 @@ class Text:
 
     def member_attr(self, one):
         return ['%s = %s' % (one.name, ', '.join([str(one.n)] + [self.name(number) for number in one.reads]))]
+
+    def member_setter(self, one):
+        return ['@property', 'def %s(self): return %d' % (one.name, one.n), '@%s.setter' % one.name,
+                'def %s(self, value): self.v = value + %d' % (one.name, one.params)]
+
+    def member_slots(self, one):
+        return ['__slots__ = ("s%d",)' % (one.n % 3)]
+
+    def member_summed(self, one):
+        return ['%s = %d' % (one.name, one.params), 'y = %s' % one.name, '%s += %d' % (one.name, one.n)]
+
+    def member_abstract(self, one):
+        mark = ['@__import__("abc").abstractmethod'] if one.params % 2 else []
+        return mark + ['def %s(self): return %d' % (one.name, one.n)]
 
     def member_lambda(self, one):
         return self.lambda_(one, 'self')

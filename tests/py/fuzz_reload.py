@@ -319,7 +319,7 @@ def without(steps, number):
             there[:] = [one for one in there if one.number != number]
             for one in there:
                 one.members[:] = [member for member in one.members if member.number != number]
-                for kept in (one.reads, one.decos, one.bases):
+                for kept in (one.reads, one.decos, one.bases, one.metas):
                     kept[:] = [other for other in kept if (one.number, other) != number]
         found.append((program.clean(), action))
     return found

@@ -32,6 +32,17 @@ class Calls(Program):
         self.assertEqual((m.Y, m.Z, n.A, n.B, n.C, n.D, n.E, n.L.z, n.f), (3, 4, 3, 3, 3, 3, 3, 3, 3))
         self.assertEqual((n.app is app, n.k is k, m.c()), (True, True, 3))
 
+    def test_derived_by_what_functions_read(self):
+        self.write(b='X = 1\ndef g(): return X\nY = g()\n',
+                   m='import b\nfrom b import X\ndef h(): return X\ndef q(): return b.X\nA = h()\nB = q()\nC = b.g()\n')
+        command('track')
+        b, m = self.load('b', 'm')
+        for value, options in ((2, {'dry_run': True}), (2, {}), (3, {'dependents': True})):
+            self.write(b='X = %d\ndef g(): return X\nY = g()\n' % value)
+            self.assertEqual(self.derived(self.reload(**options)), set() if value == 3 else {
+                ('b', 'Y'), ('m', 'A'), ('m', 'B'), ('m', 'C')})
+        self.assertEqual((b.Y, m.A, m.B, m.C), (3, 3, 3, 3))
+
     def test_derived_where_the_signature_changed(self):
         self.write(m='def g(a=1): return a\nY = g()\n')
         command('track')
