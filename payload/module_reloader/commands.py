@@ -281,7 +281,18 @@ def reload_named(targets, context, options, who=None):
     work = Work(context, options, 'reload', who)
     if not targets:
         raise host.Refusal('no-such-module', 'reload needs a module or a path', 'reload-stale takes all that changed')
-    return work.run(host.part('resolve').resolve(targets, context), True)
+    modules = host.part('resolve').resolve(targets, context)
+    result = work.run(modules, True)
+    if result.status and result.error['code'] == 'exception':
+        result.error['hint'] = needed(context, {module.name for module in modules})
+    return result
+
+
+def needed(context, named):
+    """The hint for new code that failed: perhaps it is made for that of another module, which was not NAMED."""
+    found = host.part('listing').stale_ones(context, False)[0]
+    left = [one['name'] for one in found if one['state'] == 'stale' and one['name'] not in named]
+    return 'reload-stale takes %s too' % ', '.join(left[:4] + ['...'][:len(left) - 4]) if left else None
 
 
 def reload_stale(context, options, who=None):

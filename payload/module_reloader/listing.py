@@ -2,8 +2,6 @@
 """The commands that only look: list and stale.  They leave nothing in the process."""
 from . import codes, report, scope, stale, state
 
-NO_SOURCE = ('sourceless', 'extension', 'built-in', 'frozen', 'namespace', 'odd')
-
 
 def entry(examined):
     """One module as list and stale show it."""

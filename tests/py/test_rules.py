@@ -119,6 +119,20 @@ class AllOrNothing(Program):
         self.assertEqual(a.f(), 2)
 
 
+    def test_a_stale_dependency_that_was_not_named(self):
+        self.write(d=F1, other=F1, m='from d import f\n')
+        for name in ('d', 'other', 'm'):
+            self.load(name)
+        self.write(d=F1 + 'def g(): return 2\n', m='from d import f, g\n')
+        error = self.refused(self.attempt('m'), 'exception')
+        self.assertEqual(error['hint'], 'reload-stale takes d too')
+        self.write(m='raise ValueError\n')
+        self.reload('d')
+        self.assertIsNone(self.refused(self.attempt('m'), 'exception')['hint'])
+        self.write(m='from d import f, g\n')
+        self.reload()
+
+
 class Staleness(Program):
     def names(self):
         return [one['name'] for one in command('stale')['modules']]
