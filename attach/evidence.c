@@ -23,7 +23,7 @@
 
 #define DEPTH 64	/* folders on a path */
 #define TEXT_MAX (1u << 20)	/* of a source that is searched */
-#define LOOK_MAX 1.5	/* seconds; the engine waits a little longer */
+#define LOOK_MAX 1.5	/* seconds */
 #define PLACE (O_PATH | O_CLOEXEC)
 #define NS_PER_S INT64_C(1000000000)
 
@@ -353,6 +353,7 @@ static void *errand_run(void *data)
 
 static bool errand_overdue(void *data)
 {
+	mr_tell_goes_on();
 	return now() > ((const struct errand *)data)->begun + LOOK_MAX;
 }
 

@@ -223,6 +223,20 @@ int block_answer(struct mr_target *target, const struct region *region, const st
 	return 0;
 }
 
+static _Thread_local struct {
+	struct mr_target *target;	/* NULL: nobody asks */
+	const struct region *region;
+	uint64_t beats;
+} telling;
+
+void mr_tell_goes_on(void)
+{
+	struct mr_error ignored = MR_ERROR_INIT;
+
+	if (telling.target && ++telling.beats)
+		(void)BLOCK_SET(telling.target, telling.region, told_len, telling.beats, &ignored);
+}
+
 /* Returns how many bytes were told, or what the one who tells returned. */
 static ssize_t tell(struct mr_target *target, const struct region *region, const struct mr_request *request, uint64_t size,
 		    char *question, char *told)
@@ -233,7 +247,10 @@ static ssize_t tell(struct mr_target *target, const struct region *region, const
 
 	if (!size || size > l.question_max || memory_read(&target->memory, at + l.question, question, size) < 0)
 		return -1;
+	telling.target = target;
+	telling.region = region;
 	n = request->tell(request->tell_data, question, size, told, l.question_max);
+	telling.target = NULL;
 	return n >= 0 && memory_write(&target->memory, at + l.told, told, (size_t)n) < 0 ? -1 : n;
 }
 

@@ -68,6 +68,7 @@ struct mr_timing {
 };
 
 #define MR_TELL_NEVER (-2)
+void mr_tell_goes_on(void);	/* called by tell while it lasts, so that the one who asked does not take us for dead */
 
 /* One request. All pointers belong to the caller and must live until mr_run returns. */
 struct mr_request {

@@ -15,7 +15,7 @@ from . import host
 ASKING, QUESTION, TOLD = 232, 240, 264       # words of the request block: request.h
 ASKED, TAKEN, ANSWERED, DECLINED = 1, 2, 3, 4
 UNKNOWN, MISSING, SILENT = 0, -1, 1
-PATIENCE = {ASKED: 0.1, TAKEN: 2.0}          # seconds: a tool that is gone takes nothing, or dies on it
+PATIENCE = {ASKED: 0.1, TAKEN: 0.5}          # seconds without a sign of life: a tool that is gone takes nothing, or dies on it
 LINK, FOLDER = 0o120000, 0o040000
 
 
@@ -64,8 +64,8 @@ def ask(paths, context):
     put(view, ASKING, ASKED)
     state = wait(view)
     if state == TAKEN:
-        raise host.Refusal('unreadable-source', 'the files of %d modules were looked at for %g s without an end'
-                           % (len(paths), PATIENCE[TAKEN]), 'does a file system not answer? Nothing was done')
+        raise host.Refusal('unreadable-source', 'the files of the modules were looked at without an end',
+                           'does a file system not answer? Nothing was done')
     if state != ANSWERED or word(view, TOLD + 16) != 8 * len(paths):
         return None
     start = word(view, TOLD)
@@ -74,10 +74,12 @@ def ask(paths, context):
 
 def wait(view):
     """Wait for an answer, as long as somebody seems to be at it: how far it came."""
-    began, pause = host.time.perf_counter(), 0.0002
+    began, pause, life = host.time.perf_counter(), 0.0002, None
     while True:
         host.rest(pause)
         state, pause = word(view, ASKING), min(pause * 1.5, 0.005)
+        if life != (state, word(view, TOLD + 16)):               # while it looks it counts there
+            began, life = host.time.perf_counter(), (state, word(view, TOLD + 16))
         if state not in PATIENCE or host.time.perf_counter() - began > PATIENCE[state]:
             return state
 

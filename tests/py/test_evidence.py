@@ -59,6 +59,7 @@ class Look(Program):
         """It is not taken for the answer to the next question."""
         block, paths = Block(request('stale')).with_questions(), ['/%d.py' % n for n in range(9)]
         context = types.SimpleNamespace(view=memoryview(block.memory))
+        self.addCleanup(setattr, self.evidence, 'PATIENCE', self.evidence.PATIENCE)
         self.evidence.PATIENCE = {1: 0.1, 2: 0.05}
 
         def play():
@@ -155,6 +156,16 @@ class Told(Program):
             thread.join()
             self.assertEqual((answer['status'], answer['error']['code']), (1, 'unreadable-source'))
             self.assertEqual(self.m.f(), 1)
+
+    def test_it_takes_its_time(self):
+        def play(block):
+            paths = self.asked(block)
+            block.put(ASKING, 2)
+            for beat in range(8):
+                time.sleep(0.1)
+                block.put(TOLD + 16, beat)
+            self.tell(block, [1 << 62 if path == self.path('m.py') else 1 for path in paths])
+        self.assertEqual(self.run_with(play), ['m'])
 
     def test_no_room(self):
         block = Block(request('stale')).with_questions(16)

@@ -22,9 +22,10 @@ STUCK = 15.0                        # seconds without a step forward that count 
 # of its highest peak, and its other threads allocate. Its blocks and bytes in use are known better than its memory.
 SLACK = {'kB': 3500, 'data': 3500, 'blocks': 700, 'bytes': 1 << 19, 'mappings': 1}
 PEAKS = dict(SLACK, kB=16384, data=16384)    # a reload that handlers end again and again has a peak of its own
-CROWDS = dict(SLACK, kB=16384, data=16384, blocks=4000, bytes=1 << 21)      # threads that allocate as much all the time
-SLACKS = dict(dict.fromkeys(('alarmraise', 'alarmexit'), PEAKS),
-              **dict.fromkeys(('malloc', 'cmalloc', 'jemalloc', 'fork', 'threads', 'collect', 'imports', 'dlopen'), CROWDS))
+STACKS = dict(SLACK, kB=16384, data=1 << 17, mappings=40)      # threads that come and go: the C library keeps stacks and heaps
+CROWDS = dict(STACKS, blocks=4000, bytes=1 << 21)              # and those that allocate all the time
+SLACKS = dict(dict.fromkeys(('alarmraise', 'alarmexit'), PEAKS), **dict.fromkeys(('threads', 'inhandler', 'traced'), STACKS))
+SLACKS.update(dict.fromkeys(('malloc', 'cmalloc', 'jemalloc', 'fork', 'collect', 'imports', 'dlopen', 'busy'), CROWDS))
 
 # What their programs do to themselves all the time.
 LOADS = ('dlopen', 'imports')
