@@ -162,13 +162,20 @@ static void print_old_code(struct terminal *terminal, const json_t *module, bool
 	}
 }
 
-static void print_items(struct terminal *terminal, const json_t *list, int indent, const char *what)
+/* Names, of other modules with the module's. */
+static void print_items(struct terminal *terminal, const json_t *module, const char *key, int indent, const char *what)
 {
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach(json_object_get(module, key), i, item) {
+		const char *of = human_string(item, "module");
+
 		begin_detail(terminal, indent, what);
+		if (of[0] && strcmp(of, human_string(module, "name")) != 0) {
+			human_field(terminal, item, "module");
+			(void)fputc('.', terminal->out);
+		}
 		human_line(terminal, json_is_object(item) ? json_object_get(item, "name") : item);
 		(void)fputc('\n', terminal->out);
 	}
@@ -270,8 +277,8 @@ static void print_module(struct terminal *terminal, const struct options *option
 	(void)print_all_names(terminal, module);
 	(void)fputc('\n', terminal->out);
 	print_executed(terminal, module, indent);
-	print_items(terminal, json_object_get(module, "rebound"), indent, "rebound");
-	print_items(terminal, json_object_get(module, "derived"), indent, "computed from it before, and left as it is:");
+	print_items(terminal, module, "rebound", indent, "rebound");
+	print_items(terminal, module, "derived", indent, "computed from it before, and left as it is:");
 	print_old_code(terminal, module, human_is_refusal(report), indent);
 	if (!is_told(report, module))
 		print_warnings(terminal, module, indent);

@@ -75,6 +75,18 @@ Test(human, reload)
 	       "pid 42: nothing to undo; stopped 0.11 ms, ran 1.5 ms\n", "");
 }
 
+Test(human, what_is_in_another_module)
+{
+	expect("reload",
+	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"shop.tax\",\"state\":\"reloaded\",\"rebound\":[\"shop.cart.VAT\"],"
+	       "\"derived\":[{\"module\":\"shop.tax\",\"name\":\"ALL\"},{\"module\":\"shop.cart\",\"name\":\"GROSS\"}]}]}",
+	       "reloaded  shop.tax\n"
+	       "            rebound shop.cart.VAT\n"
+	       "            computed from it before, and left as it is: ALL\n"
+	       "            computed from it before, and left as it is: shop.cart.GROSS\n"
+	       "pid 42: 1 module reloaded; stopped 0.11 ms, ran 1.5 ms\n", "");
+}
+
 Test(human, reload_failed)
 {
 	expect("reload-stale",
