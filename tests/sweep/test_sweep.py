@@ -15,7 +15,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, expand)  # noqa: E402
 
 SHIM = os.path.join(os.path.dirname(MR_ATTACH), 'sweep', 'shim.so')
-REST = 5.0          # seconds: the engine rests for two where mr-attach dies on its question
 MOST_CALLS = 5000
 WAYS = ('longsleep', 'cpoll', 'loop', 'lock', 'read')
 SHORT = [('longsleep', 'debian3.11'), ('cpoll', 'debian3.11'), ('loop', 'debian3.11'), ('lock', 'trixie3.13'),
@@ -72,7 +71,7 @@ class Sweep(LiveTest):
             if number in EXPLAINED:
                 self.assertNotEqual(code, 'bug', why)
         self.assertTrue(target.alive(), 'the target is dead')
-        self.assertEqual(target.unchanged(leftover=1, patience=REST), [])
+        self.assertEqual(target.unchanged(leftover=1), [])
         again = target.attach('--timeout', '5', '-j', 'exec', '6 * 7')
         self.assertEqual(again.status, 0, 'the next mr-attach:\n%s' % again)
         self.assertEqual(again.value, '42')
