@@ -292,11 +292,12 @@ static void print_module(struct terminal *terminal, const struct options *option
 static void print_heap(struct terminal *terminal, const json_t *heap)
 {
 	json_int_t walks = human_integer(heap, "walks");
+	double ms = json_number_value(json_object_get(heap, "ms"));
 	char duration[32];
 
-	if (walks < 1)
+	if (walks < 1 || ms < 0 || ms > 1e11)
 		return;
-	human_duration((json_int_t)(json_number_value(json_object_get(heap, "ms")) * 1e3), duration, sizeof(duration));
+	human_duration((json_int_t)(ms * 1e3), duration, sizeof(duration));
 	if (walks == 1)
 		(void)fprintf(terminal->out, "looked at the heap once, %s\n", duration);
 	else

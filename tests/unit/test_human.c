@@ -150,6 +150,9 @@ Test(human, verbose)
 	print("reload", &options, report, false);
 	cr_expect_not(strstr(out_text, "+y"));
 	cr_expect_not(strstr(out_text, "heap"));
+	options.verbose = 1;
+	print("reload", &options, "{" RAN ",\"status\":0,\"heap\":{\"walks\":1,\"ms\":1e66},\"modules\":[]}", false);
+	cr_expect_not(strstr(out_text, "heap"), "no number of ours");
 }
 
 Test(human, timeout)
