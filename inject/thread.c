@@ -165,7 +165,6 @@ static void take_time(struct thread *thread)
 	thread->our_policy = -1;
 }
 
-/* One that has not stopped yet is asked again, which changes nothing where it was heard: the detach takes all of it back. */
 /* EPERM without a reason to be seen: the tracer that had it may just have gone. */
 static int seize_only(struct thread *thread, struct mr_error *err)
 {
@@ -181,6 +180,7 @@ static int seize_only(struct thread *thread, struct mr_error *err)
 	return 0;
 }
 
+/* One that has not stopped yet is asked again, which changes nothing where it was heard: the detach takes all of it back. */
 static int seize(struct thread *thread, struct mr_error *err)
 {
 	int r = seize_only(thread, err);
