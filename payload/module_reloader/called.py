@@ -23,7 +23,7 @@ class Instance:
 
 class Search:
     """Whether expressions call functions whose ids are in FOUND, or that read MEMBERS, which are (id of a class or of the
-    dictionary of a module, name); members of classes may be read directly, too."""
+    dictionary of a module, name); members of classes may be read directly, too.  (id of a class, None): it is made anew."""
 
     def __init__(self, found, members, places):
         self.found, self.members, self.known = found, members, {}
@@ -44,7 +44,8 @@ class Search:
         while todo:
             one = todo.pop()
             what = trees.kind(one)
-            if what == 'Call' and any(map(self.leads, called(value_of(one.func, namespace, local, me)))):
+            value = value_of(one.func, namespace, local, me) if what == 'Call' else None
+            if any(map(self.leads, called(value))) or host.is_class(value) and self.is_member(value, None):
                 return True
             if what == 'Name' and local is not None and one.id not in local and (id(namespace), one.id) in self.members:
                 return True
@@ -125,7 +126,7 @@ def changed(plan, signatures):
     values, members = [plan.module.dict.get(one.name) for one in plan.statements if trees.kind(one) in FUNCTIONS], set()
     for change in plan.classes:
         there = host.class_dict(change.kind)
-        members.update((id(change.kind), name) for name in change.names + change.removed)
+        members.update((id(change.kind), name) for name in change.names + change.removed + [None] * (change.whole or change.header))
         values.extend(there.get(one.name) for one in change.statements if trees.kind(one) in FUNCTIONS)
     own.update(id(one) for value in values for one in baseline.inner_functions(value))
     members.update((id(plan.module.dict), name) for name in plan.replaced or host.part('forecast').replaced(plan))
@@ -174,7 +175,8 @@ class Place:
 def words(plan, ids, members):
     """The names by which others may call functions of these IDS, and those of the module that call them, unless they are many."""
     functions = plan.functions or baseline.reachable(plan.module)
-    found, names = {name for _, name in members}, set()
+    found, names = {name for _, name in members if name is not None}, set()
+    found.update(change.path[-1].name for change in plan.classes if change.path)
     for one in functions:
         found |= parts(one) if id(one) in ids else names
     while not names >= found and len(found) < FEW:

@@ -139,6 +139,60 @@ class Frameworks(Program):
         self.reload()
         self.assertEqual((k.a(), m.K is K, m.K().y, repr(m.K())), (21, True, 2, 'K(x=1, y=2)'))
 
+    @needs('fastapi')
+    def test_fastapi_endpoint(self):
+        """The body follows; what FastAPI made of the signature when it was decorated stays, and is told by the first call."""
+        text = 'import fastapi\napp = fastapi.FastAPI()\n@app.get("/")\ndef home(%s): return "%s"\n'
+        self.write(m=text % ('', 'one'))
+        m = self.load('m')
+        call = [one for one in m.app.routes if one.path == '/'][0].dependant.call
+        self.write(m=text % ('', 'two'))
+        self.reload()
+        self.assertEqual((call(), m.home is call), ('two', True))
+        self.write(m=text % ('a: int = 5', 'three'))
+        answer = self.entry(self.reload())
+        route = [one for one in m.app.routes if one.path == '/'][0]
+        self.assertEqual((route.dependant.call(), m.home(), [one['text'] for one in answer['executed']]),
+                         ('three', 'three', ['def home(a: int = 5): return "three"']))
+        self.assertEqual([one.name for one in route.dependant.query_params], [])
+
+    @needs('sqlalchemy')
+    def test_sqlalchemy_model(self):
+        text = 'from sqlalchemy import Column, Integer\nfrom sqlalchemy.orm import declarative_base\nBase = declarative_base()\n' \
+            'class Tea(Base):\n    __tablename__ = "tea"\n    id = Column(Integer, primary_key=True)\n%s    def name(self): return "%s"\n'
+        self.write(m=text % ('', 'one'))
+        tea = self.load('m').Tea(id=1)
+        self.write(m=text % ('', 'two'))
+        self.reload()
+        self.assertEqual(tea.name(), 'two')
+        self.write(m=text % ('    size = Column(Integer)\n', 'three'))
+        self.assertIn('DeclarativeMeta', self.refused(self.attempt(), 'refused')['message'])
+        self.assertEqual((tea.name(), hasattr(tea, 'size')), ('two', False))
+
+    @needs('pydantic')
+    def test_pydantic_model(self):
+        text = 'import pydantic\nclass Tea(pydantic.BaseModel):\n    size: int = 1\n%s    def name(self): return "%s"\n'
+        self.write(m=text % ('', 'one'))
+        tea = self.load('m').Tea(size=2)
+        self.write(m=text % ('', 'two'))
+        self.reload()
+        self.assertEqual((tea.name(), tea.size), ('two', 2))
+        self.write(m=text % ('    kind: str = "green"\n', 'three'))
+        self.refused(self.attempt(), 'refused')
+        self.assertEqual((tea.name(), hasattr(tea, 'kind')), ('two', False))
+
+    @needs('line_profiler')
+    def test_line_profiler(self):
+        """What was wrapped for measuring runs the new code."""
+        self.write(m='def f(): return 1\n')
+        m = self.load('m')
+        import line_profiler
+        wrapped = line_profiler.LineProfiler()(m.f)
+        wrapped()
+        self.write(m='def f(): return 2\n')
+        self.reload()
+        self.assertEqual((m.f(), wrapped()), (2, 2))
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -32,6 +32,16 @@ class Calls(Program):
         self.assertEqual((m.Y, m.Z, n.A, n.B, n.C, n.D, n.E, n.L.z, n.f), (3, 4, 3, 3, 3, 3, 3, 3, 3))
         self.assertEqual((n.app is app, n.k is k, m.c()), (True, True, 3))
 
+    @unittest.skipIf(sys.version_info < (3, 7), 'has no dataclasses')
+    def test_instances_of_a_class_that_is_made_anew(self):
+        text = 'import dataclasses\n@dataclasses.dataclass\nclass K:\n    a: int = %d\nk = K()\n'
+        self.write(m=text % 1, n='from m import K\nk = K(5)\n')
+        command('track')
+        self.load('m', 'n')
+        self.write(m=text % 2)
+        self.assertEqual(self.derived(self.reload(dry_run=True)), {('m', 'k'), ('n', 'k')})
+        self.assertEqual(self.derived(self.reload()), {('m', 'k'), ('n', 'k')})
+
     def test_derived_by_what_functions_read(self):
         self.write(b='X = 1\ndef g(): return X\nY = g()\n',
                    m='import b\nfrom b import X\ndef h(): return X\ndef q(): return b.X\nA = h()\nB = q()\nC = b.g()\n')
