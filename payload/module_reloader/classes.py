@@ -77,7 +77,8 @@ def changes(plan, old_root, new_root, signatures):
             continue
         if signatures.of(node.code) == signatures.of(new.code):
             continue
-        old_units, new_units = units.units_of(node.code, signatures), units.units_of(new.code, signatures)
+        others = units.apart(node.code, new.code, signatures)
+        old_units, new_units = (units.units_of(one, signatures, others) for one in (node.code, new.code))
         if old_units is None:
             refused.append({'name': node.path, 'reason': 'the tables of the standard library cannot be read'})
             continue

@@ -131,6 +131,9 @@ def guess(module, code, tree, signatures, keep=()):
     last = {name: number for number, one in enumerate(tree.body) for name in shadow.names_of(module, one)}
     for number, statement in enumerate(tree.body):
         if not set(trees.bound(statement)) & set(deleted) - set(module.dict):
+            if last.get(getattr(statement, 'name', None)) == number and another(result, statement, module.dict, paths, ''):
+                result.statements.append(statement)
+                continue
             again = {name for name in trees.bound(statement) if last[name] > number}  # what is live is a later one's
             compare_statement(result, statement, module.dict, runtime | again)
     compare_decorators(result, module, tree, root)
@@ -149,6 +152,14 @@ def guess(module, code, tree, signatures, keep=()):
         result.warnings.append('decorators that cannot be compared with what the module ran before, and were not run again: '
                                'those of ' + ', '.join(result.unsure))
     return result
+
+
+def another(result, statement, there, paths, prefix):
+    """Whether of several definitions with one name the live function is surely not the last, which STATEMENT is."""
+    known, live = paths.get(prefix + statement.name, ()), there.get(statement.name)
+    return trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef') and not statement.decorator_list and len(known) > 1 and \
+        type(live) is host.FunctionType and live.__code__.co_name == statement.name and \
+        result.signatures.of(live.__code__) in known[:-1] and result.signatures.of(live.__code__) != known[-1]
 
 
 def left_over(result, module, bound, tree, runtime, classes):
@@ -372,7 +383,8 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
             result.warnings.extend(probe.warnings)
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = trees.mangled(statement.name, path[-1].name)
-            if one not in namespace or other_kind(statement, namespace[one], name) or \
+            later = [its for its in path[-1].body if statement.name in trees.bound(its)][-1:] == [statement]
+            if later and another(result, statement, namespace, paths, name + '.') or one not in namespace or other_kind(statement, namespace[one], name) or \
                     trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result, name + '.'):
                 statements.append(statement)
         if trees.kind(statement) == 'AnnAssign' and statement not in statements and {

@@ -94,7 +94,8 @@ def compare(plan, old_root, new_root, signatures):
         plan.refuse(plan.module.name, host.part('sourceless').REASON)
         return
     units, trees, classes = host.part('units'), host.part('trees'), host.part('classes')
-    old, new = units.units_of(examined.old, signatures), units.units_of(examined.code, signatures)
+    others = units.apart(examined.old, examined.code, signatures)
+    old, new = (units.units_of(one, signatures, others) for one in (examined.old, examined.code))
     if old is None:
         plan.refuse(plan.module.name, 'module-level statements changed, and the tables of the standard library that '
                     'are needed to tell which cannot be read')
@@ -171,7 +172,7 @@ def reached(module, old, new):
 
 def skeleton(code, signatures):
     """What a body does by itself, without the bodies of the functions in it; classes are looked into."""
-    consts = []
+    consts, names = [], [one.co_name for one in codes.children(code)]
     for one in code.co_consts:
         if not codes.is_code(one):
             consts.append(codes.constant_key(one))
@@ -179,6 +180,8 @@ def skeleton(code, signatures):
             consts.append(signatures.of(one))  # from 3.14 on, fields are told by what makes the annotations
         else:
             below = skeleton(one, signatures) if codes.is_class_body(one) else None
+            if names.count(one.co_name) > 1:     # several of one name may have changed places
+                below = signatures.of(one)
             consts.append(('code', one.co_name, one.co_freevars, below))
     return code.co_code, code.co_names, tuple(consts), getattr(code, 'co_exceptiontable', b'')
 

@@ -119,8 +119,27 @@ def common_constants():
     return COMMON
 
 
-def token(code, one, signatures):
-    """What an instruction does, whatever its place."""
+def apart(old, new, signatures):
+    """The names that several definitions in a body have, or had, where they are others now, or stand in another order.
+
+    Elsewhere the name and the place are enough to tell which is which, and a body that changed is no other definition.
+    """
+    sides, found = [{}, {}], set()
+    for side, code in zip(sides, (old, new)):
+        for one in codes.children(code):
+            if not codes.is_inline(one):
+                side.setdefault(one.co_name, []).append(one)
+    for name in set(sides[0]) | set(sides[1]):
+        before, after = (side.get(name, []) for side in sides)
+        if len(before) > 1 or len(after) > 1:
+            before, after = (list(map(signatures.of, side)) for side in (before, after))
+            if len(before) != len(after) or any(one != its and (one in after or its in before) for one, its in zip(before, after)):
+                found.add(name)
+    return found
+
+
+def token(code, one, signatures, others=()):
+    """What an instruction does, whatever its place; definitions with names in OTHERS are told apart by what is in them."""
     if one.name == 'LOAD_SMALL_INT':         # 3.14 on
         return 'LOAD_CONST', codes.constant_key(one.arg)
     if one.name == 'LOAD_COMMON_CONSTANT' and one.arg in common_constants():
@@ -131,7 +150,8 @@ def token(code, one, signatures):
             return one.name, codes.constant_key(const)
         if codes.is_inline(const):
             return one.name, 'code', signatures.of(const)
-        return one.name, 'body', const.co_name, codes.is_class_body(const), const.co_freevars
+        return (one.name, 'body', const.co_name, codes.is_class_body(const), const.co_freevars) + (
+            (signatures.of(const),) if const.co_name in others else ())
     if one.name in NAMED:
         shift = {'LOAD_GLOBAL': VERSION >= (3, 11), 'LOAD_ATTR': VERSION >= (3, 12),
                  'LOAD_SUPER_ATTR': 2 * (VERSION >= (3, 12)), 'IMPORT_NAME': 2 * (VERSION >= (3, 15))}.get(one.name, 0)
@@ -196,8 +216,8 @@ def cut(found, code):
     return starts, end
 
 
-def units_of(code, signatures):
-    """The units of a body, or None when its instructions cannot be read."""
+def units_of(code, signatures, others=()):
+    """The units of a body, or None when its instructions cannot be read; OTHERS: see token()."""
     found = instructions(code)
     if found is None:
         return None
@@ -215,7 +235,7 @@ def units_of(code, signatures):
         if one.target is not None and (one.offset > end or one.target > end):
             unit.tokens.append((one.name, 'far'))
         else:
-            unit.tokens.append(token(code, one, signatures))
+            unit.tokens.append(token(code, one, signatures, others))
         unit.lines.append(one.line)
     return drop_noise(units)
 

@@ -94,3 +94,11 @@ case('wraps_left', WRAPS % ('@functools.wraps(g)\n', '    @functools.wraps(g)\n'
      '[(vars(f), f.__name__, f.__qualname__, f.__doc__) for f in (h, m.K.f)]', [({}, 'f', 'f', None), ({}, 'f', 'K.f', None)])
 MARKED = 'def mark(f):\n    f.mark = 1\n    return f\n%sdef f(): return 1\nf.own = 2\n'
 case('marks_of_a_decorator_that_left', MARKED % '@mark\n', MARKED % '', 'm.f.own = 3', 'vars(m.f)', {'mark': 1, 'own': 3})
+FIRST, SECOND = 'def f(): return 3\n', 'def f(): return 4\n'
+case('second_definition_comes', 'def z(): return 1\n' + FIRST, FIRST + SECOND, 'h = m.f', 'm.f(), h(), m.f is h', (4, 4, True))
+case('second_definition_leaves', FIRST + SECOND, FIRST, 'h = m.f', 'm.f(), h()', (3, 3))
+case('definitions_of_one_name_swapped', FIRST + SECOND, SECOND + FIRST, 'h = m.f', 'm.f(), h()', (3, 3))
+case('second_definition_differs_inside', 'def f():\n    def g(): return 3\n    return g\n',
+     ''.join('def f():\n    def g(): return %d\n    return g\n' % number for number in (3, 4)), 'g = m.f()', 'm.f()()', 4)
+IN_K = 'class K:\n    def f(self): return 3\n    def f(self): return 4\n'
+case('methods_of_one_name_swapped', IN_K, IN_K.replace('3', '5').replace('4', '3').replace('5', '4'), 'k = m.K(); h = k.f', 'k.f(), h()', (3, 3))
