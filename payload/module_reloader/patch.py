@@ -203,6 +203,16 @@ def transplant_value(old, new, namespace, journal):
     return pairs is not None
 
 
+def compiled(plan):
+    """The names of functions that change, of which numba holds machine code: it goes on, and nothing of ours can tell it."""
+    wanted = {id(one.function): one.path for one in plan.patches if one.changed}
+    for value in list(plan.module.dict.values()) if wanted and 'numba' in host.sys.modules else ():
+        kind = getattr(type(value), '__module__', None)
+        function = value.__dict__.get('py_func') if type(kind) is str and kind.startswith('numba.') else None
+        if id(function) in wanted:
+            yield wanted[id(function)]
+
+
 def wrapper_caches(module, patched):
     """The functools.lru_cache wrappers in the module and its classes whose function was patched."""
     values = list(module.dict.values())

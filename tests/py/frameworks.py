@@ -193,6 +193,21 @@ class Frameworks(Program):
         self.reload()
         self.assertEqual((m.f(), wrapped()), (2, 2))
 
+    @needs('numba')
+    def test_numba(self):
+        """What it has compiled goes on, and is named; a module can have it compiled again."""
+        text = 'import numba\n@numba.njit\ndef f(): return %d\n%s'
+        self.write(m=text % (1, ''))
+        m = self.load('m')
+        self.assertEqual(m.f(), 1)
+        self.write(m=text % (2, ''))
+        for options in ({'dry_run': True}, {}):
+            self.assertEqual([one['name'] for one in self.entry(self.reload(**options))['kept_old']], ['f'])
+        self.assertEqual((m.f(), m.f.py_func()), (1, 2))
+        self.write(m=text % (3, 'def __reload_after__(new): new.f.recompile()\n'))
+        self.reload()
+        self.assertEqual((m.f(), m.f.py_func()), (3, 3))
+
 
 if __name__ == '__main__':
     unittest.main()
