@@ -20,10 +20,10 @@ enum region_state {
 struct region {
 	uint64_t at;		/* of the code part */
 	uint64_t size;		/* of the data part */
+	uint64_t token;		/* of our request, once it is filled */
 	enum region_state state;
 	pid_t thread;		/* that was last redirected into it, as the tracee's namespace numbers it; 0 unknown */
 	uint32_t sent;		/* the count in its block */
-	uint64_t token;		/* of our request, once it is filled */
 	bool unbegun;		/* a request that has not begun, and that nobody has taken back */
 };
 
