@@ -4,7 +4,7 @@
 Bodies of functions are not evaluated with the statement that defines them, bodies of classes are.  Where it depends on
 the way that a compound statement takes, it may read what some way reads, and has bound what all ways bind.
 """
-from . import codes, decorators, host, rebind, trees
+from . import codes, decorators, rebind, trees
 
 READS, BINDS = 'reads', 'binds'
 COMPREHENSIONS = ('ListComp', 'SetComp', 'DictComp', 'GeneratorExp')
