@@ -96,6 +96,7 @@ extern const struct cpu_numbers {
 	long wait4, waitid, pause, connect, sendto, sendmsg;
 	long getpid, gettid, clock_gettime, rt_sigprocmask, rt_sigpending;
 	long read, readv, write, writev, recvmmsg, sendmmsg, semop;
+	long io_getevents, io_pgetevents, io_uring_enter;
 } cpu_numbers;
 
 #endif

@@ -2,6 +2,7 @@
 #include "wait.h"
 
 enum { EINTR_RESULT = -4, RESTART_NOHAND = -514 };
+enum { ENTER_EXT_ARG = 8 };	/* IORING_ENTER_EXT_ARG of io_uring_enter(2) */
 
 bool wait_breaks(long nr)
 {
@@ -10,7 +11,8 @@ bool wait_breaks(long nr)
 	return nr == n->epoll_wait || nr == n->epoll_pwait || nr == n->epoll_pwait2 || nr == n->rt_sigtimedwait ||
 	       nr == n->semtimedop || nr == n->recvfrom || nr == n->recvmsg || nr == n->accept || nr == n->accept4 ||
 	       nr == n->connect || nr == n->sendto || nr == n->sendmsg || nr == n->read || nr == n->readv ||
-	       nr == n->write || nr == n->writev || nr == n->recvmmsg || nr == n->sendmmsg || nr == n->semop;
+	       nr == n->write || nr == n->writev || nr == n->recvmmsg || nr == n->sendmmsg || nr == n->semop ||
+	       nr == n->io_getevents || nr == n->io_pgetevents || nr == n->io_uring_enter;
 }
 
 bool wait_finite(long nr, const uint64_t arg[6])
@@ -23,6 +25,10 @@ bool wait_finite(long nr, const uint64_t arg[6])
 		return arg[3] != 0;
 	if (nr == n->rt_sigtimedwait)
 		return arg[2] != 0;
+	if (nr == n->io_getevents || nr == n->io_pgetevents)
+		return arg[4] != 0;
+	if (nr == n->io_uring_enter)
+		return (arg[3] & ENTER_EXT_ARG) != 0;	/* it may hold a time-out */
 	return false;	/* a socket's time-out is not among the arguments: see socket.h */
 }
 

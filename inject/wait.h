@@ -12,7 +12,8 @@
 /*
  * Most calls come out of a stop with -ERESTART… and the kernel calls them again. These come out with EINTR instead
  * (signal(7), "Interruption of system calls and library functions by stop signals"): the epoll waits, sigtimedwait,
- * semop and semtimedop, and whatever reads from or writes to a socket with a time-out set.
+ * semop and semtimedop, and whatever reads from or writes to a socket with a time-out set; and io_getevents
+ * and io_uring_enter.
  */
 bool wait_breaks(long nr);
 

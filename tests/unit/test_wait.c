@@ -45,6 +45,9 @@ Test(wait, numbers_are_this_kernels)
 	cr_expect_eq(n->recvmmsg, SYS_recvmmsg);
 	cr_expect_eq(n->sendmmsg, SYS_sendmmsg);
 	cr_expect_eq(n->semop, SYS_semop);
+	cr_expect_eq(n->io_getevents, SYS_io_getevents);
+	cr_expect_eq(n->io_pgetevents, SYS_io_pgetevents);
+	cr_expect_eq(n->io_uring_enter, SYS_io_uring_enter);
 }
 
 Test(wait, these_break_at_a_stop)
@@ -52,7 +55,7 @@ Test(wait, these_break_at_a_stop)
 	static const long breaks[] = { SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2, SYS_rt_sigtimedwait, SYS_semtimedop,
 				       SYS_recvfrom, SYS_recvmsg, SYS_accept, SYS_accept4, SYS_connect, SYS_sendto,
 				       SYS_sendmsg, SYS_read, SYS_readv, SYS_write, SYS_writev, SYS_recvmmsg, SYS_sendmmsg,
-				       SYS_semop };
+				       SYS_semop, SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter };
 	static const long mends_itself[] = { SYS_poll, SYS_select, SYS_nanosleep, SYS_futex, SYS_wait4, SYS_close, -1 };
 
 	for (size_t i = 0; i < COUNT(breaks); i++)
@@ -66,6 +69,8 @@ Test(wait, finite)
 	const uint64_t forever[6] = { 3, 0, 8, UINT32_MAX }, at_once[6] = { 3, 0, 8, 0 }, some[6] = { 3, 0, 8, 250 };
 	const uint64_t high_bits[6] = { 3, 0, 8, UINT64_C(0xdead0000ffffffff) }, null[6] = { 1 };
 
+	const uint64_t limited[6] = { 1, 1, 1, 4096, 4096 }, plain[6] = { 3, 0, 1, 1 }, more[6] = { 3, 0, 1, 9, 4096, 24 };
+
 	cr_expect_not(wait_finite(SYS_epoll_wait, forever));
 	cr_expect_not(wait_finite(SYS_epoll_pwait, high_bits), "an int: the upper half is rubbish");
 	cr_expect(wait_finite(SYS_epoll_wait, at_once));
@@ -76,6 +81,11 @@ Test(wait, finite)
 	cr_expect_not(wait_finite(SYS_semtimedop, null));
 	cr_expect(wait_finite(SYS_rt_sigtimedwait, some));
 	cr_expect_not(wait_finite(SYS_rt_sigtimedwait, null));
+	cr_expect(wait_finite(SYS_io_getevents, limited));
+	cr_expect_not(wait_finite(SYS_io_getevents, forever));
+	cr_expect(wait_finite(SYS_io_pgetevents, limited));
+	cr_expect(wait_finite(SYS_io_uring_enter, more), "IORING_ENTER_EXT_ARG");
+	cr_expect_not(wait_finite(SYS_io_uring_enter, plain));
 	cr_expect_not(wait_finite(SYS_recvfrom, some));
 	cr_expect_not(wait_finite(SYS_poll, some));
 }

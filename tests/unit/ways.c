@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -228,6 +229,18 @@ static int64_t wait_msgrcv(struct shared *s)
 	return msgrcv(s->event, &message, sizeof(message.text), 0, 0) - 1;
 }
 
+static int64_t wait_aio(struct shared *s)
+{
+	struct iocb ask = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)s->pipe[0], .aio_buf = POLLIN };
+	struct iocb *list = &ask;
+	struct io_event event;
+	aio_context_t context = 0;
+
+	if (syscall(SYS_io_setup, 1, &context) < 0 || syscall(SYS_io_submit, context, 1, &list) != 1)
+		return -1;
+	return syscall(SYS_io_getevents, context, 1, 1, &event, NULL) - 1;
+}
+
 static int64_t wait_child(struct shared *s)
 {
 	int status;
@@ -363,6 +376,7 @@ const struct way ways[] = {
 	{ "read", wait_read, prepare, free_pipe, NULL, false },
 	{ "epoll_wait", wait_epoll, prepare, free_pipe, NULL, true },
 	{ "epoll_pwait", wait_epoll_pwait, prepare, free_pipe, NULL, true },
+	{ "io_getevents", wait_aio, prepare, free_pipe, NULL, true },
 	{ "recv", wait_recv, prepare, free_socket, NULL, false },
 	{ "sigwaitinfo", wait_sigtimedwait, NULL, free_signal, NULL, true },
 	{ "flock", wait_flock, prepare_file, free_lock, NULL, false },
