@@ -100,13 +100,24 @@ def too_late(plan, places, chosen):
         for name, there in places.items():
             above, below = [n for n in there if n < index], [n for n in there if n > index]
             if not (below or name in again) or not above and (name not in builtins or name in own) or \
-                    name in own and name not in again or reading.first(parts, name) != reading.READS:
+                    name in own and name not in again or not sees(plan, parts, name):
                 continue
             if not above:
                 yield statement, None, name, [body[number] for number in below], change
             elif not alike(body[above[-1]], body[there[-1]], name) and (
                     body[above[-1]] not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ())):
                 yield statement, body[above[-1]], name, [body[number] for number in below], change
+
+
+def sees(plan, parts, name):
+    """Whether what runs reads NAME before it binds it, itself or in a function of the module that it calls."""
+    found = reading.first(parts, name)
+    heads = [node for one in trees.inside(parts) for node in reading.heads(one)] if found is None else ()
+    if not any(trees.kind(one) == 'Call' for node in heads for one in reading.below(node)):
+        return found == reading.READS
+    called, module = host.part('called'), plan.module
+    place = called.Place(module, plan.examined.data, plan.examined.tree)
+    return called.Search((), {(id(module.dict), name)}, [place]).reads(heads, module.dict)
 
 
 def pull(plan, places, chosen):
@@ -121,7 +132,9 @@ def pull(plan, places, chosen):
 def lent(plan, statement, above, name, below, change):
     """Whether the statement that runs can be lent what the one above it bound."""
     live, namespace = plan.module.dict.get(name), plan.module.dict
-    if above is None:
+    if reading.first([statement] if change is None else change.statements, name) != reading.READS:
+        found = None                         # a function reads it, which finds what the module has
+    elif above is None:
         found = [host.builtin('builtins').__dict__[name]] if trees.kind(statement) in reading.TAKES else None
     elif change is None:
         found = reading.lend(statement, reading.heads(statement), above, name, live, name, namespace)

@@ -108,3 +108,6 @@ case('python_s_own_name_that_is_bound_below', 'Y = len("abc")\ndef len(x): retur
      'm.Y, m.len("")', (4, 7))
 case('untouched_constants_that_are_bound_again', 'X = 1\nif X:\n    X = 5\nY = None\nY = 3\n' + F1, 'X = 1\nif X:\n    X = 5\nY = None\nY = 3\n' + F2,
      '', 'm.X, m.Y, m.f()', (5, 3, 2))
+BY_CALL = 'X = 1\ndef g(): return X\ndef h(): return g()\nY = h() + %d\nX = %d\n'
+case('read_between_by_a_function_that_is_called', BY_CALL % (0, 5), BY_CALL % (3, 5), '', 'm.Y, m.X', (1, 5), fails='refused')
+case('read_between_by_a_function_all_new', BY_CALL % (0, 5), BY_CALL % (3, 6), '', 'm.Y, m.X', (4, 6))
