@@ -22,7 +22,7 @@ def foresee(plan):
     for change in plan.classes:
         if change.path and remake.is_enum(change.kind) and change.whole:
             enumeration(plan, change)
-        elif change.path and not remake.is_enum(change.kind):
+        elif change.path and not remake.is_enum(change.kind) and not remake.is_named_tuple(change.kind):
             new_class(plan, change)
 
 
