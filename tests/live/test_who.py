@@ -264,7 +264,8 @@ class Places(LiveTest):
             script = ('"$1" -c "print(1, flush=True); input()" <&%d > "$2" & until [ -s "$2" ]; do sleep 0.01; done; '
                       'exec "$0" $! exec "6 * 7"' % waiting)
             done = subprocess.run(prefix + ['--kill-child', 'sh', '-c', script, MR_ATTACH, DEFAULT.program, ready.name],
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), pass_fds=[waiting])
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), pass_fds=[waiting],
+                                  timeout=PATIENCE)
         os.close(waiting)
         os.close(held)
         self.assertEqual((done.returncode, done.stdout), (0, b'42\n'), done)
