@@ -212,13 +212,17 @@ def work(context, answer):
     """Do the request, once."""
     request, kept['begun'] = context.request, True
     try:
-        context.quiet()
-        if request['command'] in ('exec', 'run'):
-            late('execute', 'execute')(request, context, answer)
-        else:
-            answer.update(engine(request, context))
-    except BaseException as error:
-        kept['error'] = error
+        try:
+            context.quiet()
+            if request['command'] in ('exec', 'run'):
+                late('execute', 'execute')(request, context, answer)
+            else:
+                answer.update(engine(request, context))
+        except BaseException as error:
+            kept['error'] = error
+    except BaseException as error:           # a handler raised again, right where that was caught
+        kept['raised'].append(error)
+        kept.setdefault('error', error.__context__ or error)
     kept['done'] = True
 
 

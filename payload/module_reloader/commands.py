@@ -127,6 +127,8 @@ class Work:
             except BaseException as error:
                 if take(error) is None:
                     raise
+                if work.cause is None:       # it came where the work could not take note of it
+                    work.cause = error
         return None
 
     def outcome(self, work):

@@ -321,6 +321,27 @@ class FromOutside(unittest.TestCase):
             self.assertIn((answer['status'], (answer['error'] or {}).get('code')), [(0, None), (7, 'interrupted')], number)
         self.at_each_line(strike, examine)
 
+    def test_again_where_the_first_one_is_caught(self):
+        """How far the work came is known all the same."""
+        first, second = LookupError(1), LookupError(2)
+
+        class Kept(dict):
+            def __setitem__(self, name, value):
+                if name == 'error' and second not in self['raised']:
+                    raise second
+                dict.__setitem__(self, name, value)
+
+        class Context:
+            request = {'command': 'exec'}
+
+            def quiet(self):
+                raise first
+        names = {'view': Block(request('exec', code='1'), False).view, 'source': '', 'compiled': False}
+        exec(BOOT, names)
+        names['kept'] = kept = Kept(names['kept'])
+        names['work'](Context(), {})
+        self.assertEqual((kept['error'], kept['raised'], kept['done']), (first, [second], True))
+
     def test_a_handler(self):
         calls = []
 

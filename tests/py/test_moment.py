@@ -149,6 +149,31 @@ class Moment(Program):
         times = sys.modules['_mr_attach'].commands.TRIES
         self.assertEqual(self.ended(times), (said, times + 1, []))
 
+    def test_a_handler_that_raises_where_the_work_cannot_see_it(self):
+        """Between its beginning and its first try, or where it catches what another one raised."""
+        kind, calls = sys.modules['_mr_attach'].transaction.Transaction, []
+
+        def handler(number, frame):
+            calls.append(number)
+            if len(calls) == 1:
+                raise LookupError
+
+        def run(self):
+            self.begun = True
+            _thread.interrupt_main()
+            for _ in range(100):
+                pass
+        self.write(m=EVER)
+        m = self.load('m')
+        self.write(m=EVER.replace('1', '2'))
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            with mock.patch.object(kind, 'run', run):
+                answer = self.attempt()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self.assertEqual((answer['error']['code'], len(calls), m.f()), ('interrupted-by-program', 2, 1))
+
     def test_several_modules(self):
         self.write(a='X = 1\ndef f(): return X\n', b='from a import X as Y\nZ = Y\ndef g(): return Z\n',
                    c='from b import *\n', d='import a\n')
