@@ -238,7 +238,7 @@ def write(answer):
     view[ANSWER_LEN:ANSWER_LEN + 8] = len(data).to_bytes(8, 'little')
 
 
-kept = {'raised': [], 'signals': [], 'sent': 0, 'ready': [], 'answer': blank(), 'longest': 0}
+kept = {'raised': [], 'judged': 0, 'signals': [], 'sent': 0, 'ready': [], 'answer': blank(), 'longest': 0}
 
 
 def take(error):
@@ -277,8 +277,9 @@ def look_back():
 
 def pass_on():
     """Send the signals again whose handlers raised in our code, each once."""
-    for error in kept['raised']:
+    for error in kept['raised'][kept['judged']:]:
         take(error)
+        kept['judged'] += 1
     for number in kept['signals'][kept['sent']:]:
         _signal.pthread_kill(_thread.get_ident(), number)
         kept['sent'] += 1
@@ -296,10 +297,11 @@ def main():
     """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
     look_back()
     answer = kept['answer']
-    for error in kept['raised']:
+    for error in kept['raised'][kept['judged']:]:     # each once: a thousand times a second another one comes
         if take(error) is None and not word(INTERRUPT) and answer['error'] is None:    # a mistake of ours
             failed(answer, {'code': 'engine', 'message': '%s: %s' % (type(error).__name__, error)})
             kept['begun'] = True
+        kept['judged'] += 1
     if 'context' not in kept and answer['error'] is None:
         kept['context'] = Context(read_request())
     if 'begun' not in kept:

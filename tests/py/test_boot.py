@@ -321,6 +321,27 @@ class FromOutside(unittest.TestCase):
             self.assertIn((answer['status'], (answer['error'] or {}).get('code')), [(0, None), (7, 'interrupted')], number)
         self.at_each_line(strike, examine)
 
+    def test_a_hundred_times(self):
+        """Each is judged once, or else the work of it would grow with their number until nothing else could be done."""
+        self.addCleanup(signal.pthread_sigmask, signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        struck, judged = [], []
+        names = {'view': Block(request('exec', code='1'), False).view, 'source': '', 'compiled': False}
+        exec(BOOT, names)
+        write = names['write']
+
+        def strike(answer):
+            if len(struck) < 100:
+                struck.append(LookupError(len(struck)))
+                raise struck[-1]
+            write(answer)
+        names.update(write=strike, take=lambda error: judged.append(error) or 1)
+        for _ in range(100):
+            with self.assertRaises(LookupError):
+                names['main']()
+            names['raised'] = struck[-1]
+        names['main']()
+        self.assertEqual(judged, struck)
+
     def test_again_where_the_first_one_is_caught(self):
         """How far the work came is known all the same."""
         first, second = LookupError(1), LookupError(2)
