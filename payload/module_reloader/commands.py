@@ -123,12 +123,18 @@ class Work:
         take = getattr(self.context, 'take', lambda error: None)
         for _ in range(TRIES):
             try:
-                return self.outcome(work)
-            except BaseException as error:
+                try:
+                    return self.outcome(work)
+                except BaseException as error:
+                    if work.cause is None:   # it came where the work could not take note of it
+                        work.cause = error
+                    if take(error) is None:
+                        raise
+            except BaseException as error:   # another one, right where that was caught
                 if take(error) is None:
                     raise
-                if work.cause is None:       # it came where the work could not take note of it
-                    work.cause = error
+                if work.cause is None:
+                    work.cause = error.__context__ or error
         return None
 
     def outcome(self, work):

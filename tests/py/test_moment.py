@@ -155,24 +155,34 @@ class Moment(Program):
 
         def handler(number, frame):
             calls.append(number)
-            if len(calls) == 1:
+            if len(calls) < 3:
                 raise LookupError
 
-        def run(self):
-            self.begun = True
+        def strike():
             _thread.interrupt_main()
             for _ in range(100):
                 pass
+
+        def run(self):
+            self.begun = True
+            strike()
+
+        class Work(sys.modules['_mr_attach'].transaction.Transaction):
+            def __setattr__(self, name, value):              # the next one comes where the first one is caught
+                if name == 'cause' and value is not None and len(calls) == 1:
+                    strike()
+                object.__setattr__(self, name, value)
         self.write(m=EVER)
         m = self.load('m')
         self.write(m=EVER.replace('1', '2'))
         before = signal.signal(signal.SIGINT, handler)
         try:
-            with mock.patch.object(kind, 'run', run):
+            with mock.patch.object(kind, 'run', run), \
+                    mock.patch.object(sys.modules['_mr_attach'].transaction, 'Transaction', Work):
                 answer = self.attempt()
         finally:
             signal.signal(signal.SIGINT, before)
-        self.assertEqual((answer['error']['code'], len(calls), m.f()), ('interrupted-by-program', 2, 1))
+        self.assertEqual((answer['error']['code'], len(calls), m.f()), ('interrupted-by-program', 3, 1))
 
     def test_several_modules(self):
         self.write(a='X = 1\ndef f(): return X\n', b='from a import X as Y\nZ = Y\ndef g(): return Z\n',
