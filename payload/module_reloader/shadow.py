@@ -206,8 +206,14 @@ def overtaken(old, new):
 
 def rebound(body, statements, new, gone, come):
     """The names that STATEMENTS, which changed, may have bound before: those of units that left, or stand in them as they did."""
-    kept = [unit for unit in new if not any(unit is one for one in come) and trees.at_line(body, unit.line) in statements]
-    return {name for unit in gone + kept for name in unit.names()}
+    starts, changed, fresh = list(map(trees.start_line, body)), set(map(id, statements)), set(map(id, come))
+    found, place = {name for unit in gone for name in unit.names()}, 0
+    for unit in sorted(new, key=lambda unit: unit.line):
+        while place < len(starts) and starts[place] <= unit.line:
+            place += 1
+        if place and id(body[place - 1]) in changed and id(unit) not in fresh:
+            found.update(unit.names())
+    return found
 
 
 def last(units):
