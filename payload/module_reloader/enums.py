@@ -39,8 +39,7 @@ def merge(work, plan, change, new):
     for made in members['_member_map_'].values():
         bring_home(heirs[id(made)], made, old, work.journal)
     for one in there['_value2member_map_'].values() if is_flag(old) else ():
-        if '_inverted_' in one.__dict__:
-            work.journal.forget(one.__dict__, '_inverted_')
+        work.journal.forget(one.__dict__, '_inverted_')
     work.members(plan, change)
 
 

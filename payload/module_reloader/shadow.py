@@ -34,7 +34,7 @@ def reads(statement, names):
 
 def arrange(plan, statements):
     """STATEMENTS and those that must run after them; plan.shadowed says what is put back after which."""
-    body, chosen, count = plan.examined.tree.body, list(statements), -1
+    body, chosen, count = plan.examined.tree.body, {id(one): one for one in statements}, -1
     bound, places = [names_of(plan.module, one) for one in body], {}
     for index, names in enumerate(bound):
         for name in names:
@@ -44,15 +44,15 @@ def arrange(plan, statements):
         follow(plan, bound, places, chosen)
         pull(plan, places, chosen)
     for index, statement in enumerate(body):
-        names = {name for name in bound[index] if not any(body[n] in chosen for n in places[name] if n > index)
-                 and places[name][-1] > index} if statement in chosen else None
+        names = {name for name in bound[index] if places[name][-1] > index and not any(
+            id(body[n]) in chosen for n in places[name] if n > index)} if id(statement) in chosen else None
         if names:
             plan.shadowed[id(statement)] = names
             plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
-                            if one not in chosen and reading.first([one], name) == reading.READS}
-        for name in bound[index] if statement in chosen and trees.kind(statement) in SIMPLE[:3] else ():
-            above = [n for n in places[name] if n < index and body[n] not in chosen]
-            if above and any(one not in chosen and reading.first([one], name) == reading.READS for one in body[above[-1] + 1:index]):
+                            if id(one) not in chosen and reading.first([one], name) == reading.READS}
+        for name in bound[index] if id(statement) in chosen and trees.kind(statement) in SIMPLE[:3] else ():
+            above = [n for n in places[name] if n < index and id(body[n]) not in chosen]
+            if above and any(id(one) not in chosen and reading.first([one], name) == reading.READS for one in body[above[-1] + 1:index]):
                 plan.hidden.add(name)        # what they took leads to the new definition, as all who hold it do
     for found in list(too_late(plan, places, chosen)):
         if not lent(plan, *found):
@@ -61,43 +61,46 @@ def arrange(plan, statements):
                 found[0].lineno, above))
     for change in plan.classes:
         inside_class(plan, change)
-    return sorted(chosen, key=body.index)
+    return [one for one in body if id(one) in chosen]
 
 
 def follow(plan, bound, places, chosen):
     """Have those run too that compute a name from what a statement above them, which runs, binds."""
     body = plan.examined.tree.body
     for index, statement in enumerate(body):
-        names = {name for name in bound[index] if places[name][-1] > index} if statement in chosen else set()
+        names = {name for name in bound[index] if places[name][-1] > index} if id(statement) in chosen else set()
         for number in sorted({number for name in names for number in places[name] if number > index}):
             later, common = body[number], names & bound[number]
-            if later not in chosen and not trees.is_main_guard(later) and reads(later, common):
-                chosen.append(later)
-            names -= common if later in chosen else set()
+            if id(later) not in chosen and not trees.is_main_guard(later) and reads(later, common):
+                chosen[id(later)] = later
+            names -= common if id(later) in chosen else set()
+            if not names:
+                break                        # what binds them now follows when it is its turn
 
 
 def runs(plan, chosen):
     """What runs: (its place in the module, the statement that is named, the statements that are evaluated, the names that
     it binds, those of them that it may have bound before, the change if it is one of a class)."""
-    body = plan.examined.tree.body
-    for one in chosen:
+    places = {id(one): number for number, top in enumerate(plan.examined.tree.body) for one in trees.inside([top])}
+    for one in list(chosen.values()):
         own = set(trees.bound(one))
-        yield body.index(one), one, [one], own, own & set(plan.module.dict) if id(one) not in plan.fresh else \
+        yield places[id(one)], one, [one], own, own & set(plan.module.dict) if id(one) not in plan.fresh else \
             own & plan.rebound_here, None
     for one in plan.classes:
         if one.path:
-            place = next(number for number, top in enumerate(body) if one.path[0] in trees.inside([top]))
             whole = one.whole or one.header
             own = set() if whole else {name for made in one.path[-1].body for name in trees.bound(made)}
-            yield place, one.path[-1], [one.path[-1]] if whole else one.statements, own, set(), one
+            yield places[id(one.path[0])], one.path[-1], [one.path[-1]] if whole else one.statements, own, set(), one
 
 
 def too_late(plan, places, chosen):
     """(statement that runs, the one above it that bound a name which it reads, the name, those below that bind it, the change):
     the name has been bound again since. Where none is above, Python's own name is meant."""
     body, builtins = plan.examined.tree.body, host.builtin('builtins').__dict__
+    several = {name for name, there in places.items() if len(there) > 1 or name in builtins}
     for index, statement, parts, own, again, change in runs(plan, chosen):
-        for name, there in places.items():
+        for name in sorted((name for name in several | own if name in places), key=lambda name: places[name][0]):
+            there = places[name]
             above, below = [n for n in there if n < index], [n for n in there if n > index]
             if not (below or name in again) or not above and (name not in builtins or name in own) or \
                     name in own and name not in again or not sees(plan, parts, name):
@@ -105,7 +108,7 @@ def too_late(plan, places, chosen):
             if not above:
                 yield statement, None, name, [body[number] for number in below], change
             elif not alike(body[above[-1]], body[there[-1]], name) and (
-                    body[above[-1]] not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ())):
+                    id(body[above[-1]]) not in chosen or name in plan.shadowed.get(id(body[above[-1]]), ())):
                 yield statement, body[above[-1]], name, [body[number] for number in below], change
 
 
@@ -124,9 +127,9 @@ def pull(plan, places, chosen):
     """Have the statement above run too, where those below will bind the name again and nobody holds what it leads to."""
     for _, above, name, below, _ in list(too_late(plan, places, chosen)):
         live = plan.module.dict.get(name)
-        if all(one in chosen for one in below) and above not in chosen and trees.kind(above) in SIMPLE[3:] and \
+        if all(id(one) in chosen for one in below) and id(above) not in chosen and trees.kind(above) in SIMPLE[3:] and \
                 type(live) is not host.FunctionType and not host.is_class(live):
-            chosen.append(above)
+            chosen[id(above)] = above
 
 
 def lent(plan, statement, above, name, below, change):

@@ -37,6 +37,11 @@ def told(outcome, depth):
     return ('is', tell(outcome[1], depth)) if outcome[0] == 'is' else outcome
 
 
+def state(value):
+    """The attributes of an instance, but what the enum library has cached in a flag."""
+    return {name: one for name, one in getattr(value, '__dict__', {}).items() if name != '_inverted_'}
+
+
 def tell(value, depth=0):
     """VALUE as plain data."""
     if value is None or type(value) in (bool, int, float, str, bytes):
@@ -65,7 +70,7 @@ def tell(value, depth=0):
     if kind is types.ModuleType:
         return ('module', value.__name__)
     if kind.__module__ in ('fa', 'fb', 'fc'):
-        return ('instance of', kind.__module__, kind.__qualname__, tell(dict(getattr(value, '__dict__', {})), depth + 1))
+        return ('instance of', kind.__module__, kind.__qualname__, tell(state(value), depth + 1))
     return ('a', kind.__name__)
 
 
@@ -106,7 +111,7 @@ def tell_instance(outcome, depth=0):
     if outcome[0] != 'is':
         return outcome
     value = outcome[1]
-    found = [('repr', named(repr(value))), ('state', tell(dict(getattr(value, '__dict__', {})), depth + 1))]
+    found = [('repr', named(repr(value))), ('state', tell(state(value), depth + 1))]
     for name in sorted({name for kind in type(value).__mro__ for name in vars(kind) if not name.startswith('__')}):
         got = attempt(getattr, value, name)
         found.append((name, told(got, depth + 2)))
