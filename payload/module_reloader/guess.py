@@ -347,10 +347,9 @@ def compare_star(result, statement, namespace, runtime):
         result.statements.append(statement)
 
 
-def compare_class(result, kind, path, paths, functions, scope, nodes):
-    """The members of a class against its statement."""
-    name, namespace = '.'.join(one.name for one in path), dict(host.class_dict(kind))
-    statements, found, statement = [], set(), path[-1]
+def compare_bases(result, kind, path, scope, name):
+    """A class with other bases is run again; one that stands in a class cannot be."""
+    statement = path[-1]
     bases = [scope.get(base.id, base) for base in statement.bases if trees.kind(base) == 'Name' and base.id in scope]
     if len(bases) == len(statement.bases) and not statement.decorator_list and \
             tuple(bases or (object,)) != kind.__bases__ and all(map(host.is_class, bases)):
@@ -358,6 +357,13 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
             result.refused.append({'name': name, 'reason': 'the bases of a class in a class changed'})
         else:
             result.statements.append(path[0])
+
+
+def compare_class(result, kind, path, paths, functions, scope, nodes):
+    """The members of a class against its statement."""
+    name, namespace = '.'.join(one.name for one in path), dict(host.class_dict(kind))
+    statements, found, statement = [], set(), path[-1]
+    compare_bases(result, kind, path, scope, name)
     members = namespace.get('_member_map_', {}) if type(kind).__module__ == 'enum' else {}
     namespace.update((member, value._value_) for member, value in members.items())
     fixed = list(members) + ['__slots__']    # the program cannot have given these other values
