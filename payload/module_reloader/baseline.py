@@ -32,13 +32,13 @@ def inner_functions(value, depth=0):
                     yield found
         value = value.__dict__.get('__wrapped__')
         parts = [value] if value is not None else []
-    elif kind in (staticmethod, classmethod):
+    elif kind is staticmethod or kind is classmethod:
         parts = [value.__func__]
     elif kind is property:
         parts = [value.fget, value.fset, value.fdel]
     elif kind.__module__ == 'functools' and kind.__name__ in FUNCTOOLS:
         parts = [getattr(value, FUNCTOOLS[kind.__name__], None)]
-    elif kind in (list, tuple, dict) and depth < 2 and len(value) < 1000:
+    elif host.among(kind, (list, tuple, dict)) and depth < 2 and len(value) < 1000:
         parts = list(value.values() if kind is dict else value)
     else:
         parts = []
@@ -56,7 +56,7 @@ def classes_of(module):
             if not host.is_class(value) or id(value) in seen or type(name) is not str:
                 continue
             owner = host.class_dict(value).get('__module__')
-            if type(owner) is not str or owner != module.dict.get('__name__'):
+            if type(owner) is not str or owner != scope.text(module.dict.get('__name__')):
                 continue
             seen.add(id(value))
             found.append((prefix + name, value))

@@ -108,7 +108,7 @@ def member(owner, name):
 
 def called(value):
     """The functions of the program that calling VALUE runs."""
-    if value is None or type(value) in (host.ModuleType, Instance):
+    if value is None or host.among(type(value), (host.ModuleType, Instance)):
         return []
     if host.is_class(value):
         values = [member(value, name) for name in CONSTRUCTORS]

@@ -55,9 +55,9 @@ def constant_key(value):
 
 def live_key(value):
     """constant_key() of a value of the program; None if asking for it could run code of the program."""
-    if type(value) in (tuple, frozenset):
+    if host.among(type(value), (tuple, frozenset)):
         return None if any(live_key(one) is None for one in value) else constant_key(value)
-    plain = type(value) in (int, str, bytes, float, complex, bool, type(None), type(Ellipsis))
+    plain = host.among(type(value), (int, str, bytes, float, complex, bool, type(None), type(Ellipsis)))
     return constant_key(value) if plain else None
 
 

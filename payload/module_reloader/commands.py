@@ -153,7 +153,7 @@ class Work:
 
     def bad_sources(self, problems):
         for number, (module, problem) in enumerate(problems):
-            said = [problem['message']] if number else []  # the first one is the error
+            said = [report.told(problem)] if number else []  # the first one is the error
             self.result.modules.append(report.module(module.name, module.path, 'failed', 'content', warnings=said))
         module, problem = problems[0]
         return self.fail(problem, module.name)

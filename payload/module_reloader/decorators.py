@@ -93,7 +93,7 @@ def stay(plan, statements, body, gone, there, signatures, prefix=''):
         inner = definition(live, name, plan.module.dict)
         if inner is not None and fits(inner, prefix + name, plan.examined.code):
             found.append(one)
-        elif inner is None and type(live) not in WRAPPERS:
+        elif inner is None and not host.among(type(live), WRAPPERS):
             plan.warnings.append('%s was decorated again: what its old wrapper kept in variables of its own starts anew'
                                  % (prefix + name))
     return found
@@ -166,7 +166,7 @@ def sure(statement, live, namespace):
         name, leads = getattr(one, 'id', None), resolved(one, namespace)
         if type(live) is property and (name == 'property' or getattr(one, 'attr', None) in ('setter', 'deleter', 'getter')):
             return len(statement.decorator_list) == 1
-        if type(live) in (staticmethod, classmethod):
+        if host.among(type(live), (staticmethod, classmethod)):
             if name != type(live).__name__:
                 return False
             live = live.__func__
@@ -181,7 +181,7 @@ def sure(statement, live, namespace):
                 return False
         elif type(leads) is host.FunctionType and live.__code__ in codes.children(leads.__code__):
             below = [cell.cell_contents for cell in live.__closure__ or () if filled(cell)]
-            below = [value for value in below if type(value) in WRAPPERS or type(value) is host.FunctionType]
+            below = [value for value in below if host.among(type(value), WRAPPERS + (host.FunctionType,))]
             live = below[0] if len(below) == 1 else None
         else:
             return False

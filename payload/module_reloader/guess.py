@@ -50,13 +50,13 @@ def same_value(live, value):
             all(map(same_value, live.values(), value.values()))
     if type(value) is set:
         return len(live) == len(value) and {codes.constant_key(one) for one in value} == \
-            {codes.constant_key(one) for one in live if type(one) in (int, str, bytes, float, type(None), bool)}
+            {codes.constant_key(one) for one in live if codes.live_key(one) is not None}
     return codes.constant_key(live) == codes.constant_key(value)
 
 
 def is_plain(value, depth=0):
     """Whether repr() of VALUE runs no code of the program."""
-    if type(value) in (tuple, list, set, frozenset, dict):
+    if host.among(type(value), (tuple, list, set, frozenset, dict)):
         parts = list(value) + (list(value.values()) if type(value) is dict else [])
         return depth < 4 and len(parts) < 100 and all(is_plain(part, depth + 1) for part in parts)
     return codes.live_key(value) is not None

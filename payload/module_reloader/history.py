@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What was reloaded in this process, and taking the newest of it back."""
-from . import host, journal as journals, report, state
+from . import host, journal as journals, report, scope, state
 
 
 def record(work, steps, former):
@@ -31,8 +31,9 @@ def weight(value):
         return 400 + 4 * len(value.co_code) + sum(map(weight, value.co_consts))
     if type(value) is host.FunctionType:
         return 200 + weight(value.__code__)
-    return 60 + len(value) * (1 if type(value) in (str, bytes) else 100) \
-        if type(value) in (str, bytes, bytearray, tuple, list, dict, set, frozenset) else 100
+    if host.among(type(value), (bytearray, tuple, list, dict, set, frozenset)):
+        return 60 + 100 * len(value)
+    return 60 + len(value) if host.among(type(value), (str, bytes)) else 100
 
 
 def listed():
@@ -50,8 +51,8 @@ def undo(who, context):
     take_back(number, who, entry, kept)      # what went wrong each time is told
     found = []
     for name in entry['modules']:
-        module = host.sys.modules.get(name)
-        path = getattr(module, '__dict__', {}).get('__file__') if module is not None else None
+        namespace = scope.namespace_of(name, host.sys.modules.get(name))
+        path = scope.text(namespace.get('__file__')) if namespace is not None else None
         found.append(report.module(name, path, 'restored', 'undone',
                                    warnings=['kept, because the program changed it since: ' + one for one in kept]))
     return found

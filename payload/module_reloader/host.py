@@ -75,6 +75,14 @@ def is_class(value):
     return issubclass(type(value), type)
 
 
+def among(kind, kinds):
+    """Whether KIND is one of KINDS; `in` would ask a metaclass of the program, which may compare its own way."""
+    for one in kinds:
+        if one is kind:
+            return True
+    return False
+
+
 def class_dict(kind):
     """The dictionary of a class, whatever its metaclass does about attributes."""
     return CLASS_DICT.__get__(kind)

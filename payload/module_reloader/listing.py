@@ -11,7 +11,7 @@ def entry(examined):
                           state.why_stale(module, examined.data) if shown == 'stale' else None,
                           examined.baseline if examined.code is not None or record is not None else None)
     if examined.problem is not None:
-        found['warnings'].append(examined.problem['message'])
+        found['warnings'].append(report.told(examined.problem))
     if examined.guess is not None and shown == 'stale':
         found['changed'] = list(examined.guess.changed)
         found['kept_old'] = [{'name': one['name'], 'reason': 'undecided: it is %s, the source says %s'

@@ -157,7 +157,7 @@ def describe(old, new, journal):
 
 def inner(value):
     """The plain functions that a staticmethod, classmethod or property holds, by role."""
-    if type(value) in (staticmethod, classmethod):
+    if host.among(type(value), (staticmethod, classmethod)):
         return {'func': value.__func__}
     if type(value) is property:
         return {'fget': value.fget, 'fset': value.fset, 'fdel': value.fdel}
@@ -220,7 +220,7 @@ def wrapper_caches(module, patched):
         values.extend(list(host.class_dict(kind).values()))
     found = []
     for value in values:
-        value = getattr(value, '__func__', value) if type(value) in (staticmethod, classmethod) else value
+        value = getattr(value, '__func__', value) if host.among(type(value), (staticmethod, classmethod)) else value
         if type(value).__name__ == '_lru_cache_wrapper' and type(value).__module__ == 'functools' and \
                 id(value.__wrapped__) in patched:
             found.append(value)

@@ -240,7 +240,7 @@ def carry_state(old, new, kept, removed):
     """Give NEW what the program did to the old class: values set at run time, and registered subclasses."""
     fixed = set(classes.OWN + ABC).union(member_names(old), member_names(new))
     for name, value in list(host.class_dict(old).items()):
-        function = any(True for _ in baseline.inner_functions(value)) or type(value) in DESCRIPTORS
+        function = any(True for _ in baseline.inner_functions(value)) or host.among(type(value), DESCRIPTORS)
         mine = name in kept if name in host.class_dict(new) else name not in removed and name[:2] != '__'
         if mine and not function and name not in fixed:
             type.__setattr__(new, name, value)

@@ -37,6 +37,12 @@ def unique(entries):
     return found
 
 
+def told(problem):
+    """What stands in the way of a source, with its place, where it is not the error of the command."""
+    said = not problem.get('line') or problem['file'] in problem['message']
+    return problem['message'] + ('' if said else ' (%s:%d)' % (problem['file'], problem['line']))
+
+
 def error(code, message, **more):
     """The `error` of an answer."""
     found = dict.fromkeys(('code', 'message', 'module', 'file', 'line', 'traceback', 'hint'))

@@ -38,15 +38,20 @@ class Known:
         return self.file if type(self.file) is str and self.file else None
 
 
+def text(value):
+    """VALUE if it is a text: comparing anything else could run code of the program."""
+    return value if type(value) is str else None
+
+
 def learn(name, namespace, spec, file):
     """Find it out; the first lines are for what nearly all modules are."""
     loader = namespace.get('__loader__')
-    if type(loader) is SOURCE_LOADER and type(spec) is SPEC and type(file) is str and spec.origin == file and \
+    if type(loader) is SOURCE_LOADER and type(spec) is SPEC and type(file) is str and text(spec.origin) == file and \
             file.endswith('.py'):
         kind = 'source'
     else:
         kind = find_kind(namespace, spec, file if type(file) is str and file else None)
-    if name.startswith(OWN) and name.partition('.')[0] in OWN or namespace.get('__name__') in OWN:
+    if name.startswith(OWN) and name.partition('.')[0] in OWN or text(namespace.get('__name__')) in OWN:
         kind = None
     excluded, archive = False, None
     if kind == 'source':
@@ -95,7 +100,7 @@ def loader_of(namespace, spec):
 
 
 def find_kind(namespace, spec, path):
-    loader, origin = loader_of(namespace, spec), getattr(spec, 'origin', None) if type(spec) is SPEC else None
+    loader, origin = loader_of(namespace, spec), text(getattr(spec, 'origin', None)) if type(spec) is SPEC else None
     if origin in ('built-in', 'frozen') or loader is not None and (loader is SPECIAL[0] or loader is SPECIAL[1]):
         return origin if origin in ('built-in', 'frozen') else 'built-in'
     if path is None:
@@ -127,7 +132,7 @@ def namespace_of(name, entry):
             return None                      # not loaded yet: looking closer would load it
         return DICT.__get__(entry)
     for value in list(host.class_dict(type(entry)).values()) if entry is not None else ():
-        if type(value) is host.FunctionType and value.__globals__.get('__name__') == name:
+        if type(value) is host.FunctionType and text(value.__globals__.get('__name__')) == name:
             return value.__globals__         # a module that put an object in its own place
     return None
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Sources and .pyc files: reading them whole, and compiling as the program would have.
 
-A source is read between two looks at the file, so that an editor in the middle of a save is not believed.  Only
-regular files are opened.  PEP 263 and byte order marks are left to compile(), which gets bytes.  A loader that makes
+A source is read between two looks at the file, some time after it was last written to, so that an editor in the middle of a
+save, which may just have emptied it, is not believed.  Only regular files are opened.  PEP 263 and byte order marks are left to compile(), which gets bytes.  A loader that makes
 code out of source its own way is asked to do so.  A .pyc is a witness of what was loaded, never of the source.
 """
 from . import codes, host, scope
 
 REGULAR, KIND = 0o100000, 0o170000
 NO_FOLDER, LARGEST = 20, 1 << 26             # ENOTDIR; bytes
+QUIET = 0.005                                # seconds: a file that was written to since may be half of what it will be
 
 
 class Problem(Exception):
@@ -68,24 +69,25 @@ def read(path):
         except OSError as error:
             raise Problem('unreadable-source', '%s: %s' % (path, error.strerror), file=path,
                           hint='the process runs as uid %d, which must be able to read it' % host.posix.geteuid())
-        if identity(look(path)) == identity(before):
+        if identity(look(path)) == identity(before) and not 0 <= host.time.time() - before.st_mtime < QUIET:
             return data, before
-        host.time.sleep(0.002)
+        host.rest(QUIET)
     raise Problem('unreadable-source', '%s is being written to' % path, 'try again when it is complete', file=path)
 
 
 def check_text(data, path):
     """Tell a file that is not text from a mistake in a program."""
     if b'\0' in data:
-        raise Problem('not-text', '%s is not text: it holds NUL bytes' % path, file=path)
+        line = data.count(b'\n', 0, data.index(b'\0')) + 1
+        raise Problem('not-text', '%s is not text: it holds NUL bytes, the first in line %d' % (path, line), file=path, line=line)
     head = b'\n'.join(data.split(b'\n', 2)[:2])
     if b'coding' not in head:
         try:
             data.decode('utf-8')
         except UnicodeDecodeError as error:
-            raise Problem('not-text', '%s is not text in UTF-8, and names no other encoding: byte %d'
-                          % (path, error.start), 'a coding line (PEP 263) names the encoding', file=path,
-                          line=data.count(b'\n', 0, error.start) + 1)
+            line = data.count(b'\n', 0, error.start) + 1
+            raise Problem('not-text', '%s is not text in UTF-8, and names no other encoding: line %d, byte %d of the file'
+                          % (path, line, error.start), 'a coding line (PEP 263) names the encoding', file=path, line=line)
 
 
 def own_compiler(loader):
@@ -115,9 +117,9 @@ def compiled(data, filename, context, loader=None, force=True, module=None):
         return code, tree
     except SyntaxError as error:
         raise Problem('syntax-error', '%s: %s' % (type(error).__name__, error.msg), file=error.filename or filename,
-                      line=error.lineno, traceback=syntax_text(error, filename))
+                      line=error.lineno or 1, traceback=syntax_text(error, filename))
     except (ValueError, RecursionError, MemoryError) as error:
-        raise Problem('syntax-error', '%s: %s' % (type(error).__name__, error), file=filename)
+        raise Problem('syntax-error', '%s: %s' % (type(error).__name__, str(error) or 'it is nested too deeply'), file=filename)
 
 
 def syntax_text(error, filename):

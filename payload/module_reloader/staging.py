@@ -250,7 +250,7 @@ def foreign(value):
         if name == 'builtins':
             return value.__name__ in SAFE
         return type(name) is str and type(value) is type and installed(name)
-    return value is not MISSING and kind not in PLAIN and installed(kind.__module__) and kind.__module__ == 'typing'
+    return value is not MISSING and not host.among(kind, PLAIN) and installed(kind.__module__) and kind.__module__ == 'typing'
 
 
 def installed(name):

@@ -71,7 +71,7 @@ def reaches(target, function):
         one = todo.pop()
         if one is function:
             return True
-        if id(one) in seen or host.is_class(one) or type(one) in (host.ModuleType, host.CodeType):
+        if id(one) in seen or host.is_class(one) or host.among(type(one), (host.ModuleType, host.CodeType)):
             continue
         seen.add(id(one))
         if type(one) is host.FunctionType:
@@ -196,7 +196,7 @@ def depart(plan, name, old, new, journal):
 
 
 def is_callable(value):
-    return type(value) not in (staticmethod, classmethod, property) and hasattr(type(value), '__call__')
+    return not host.among(type(value), (staticmethod, classmethod, property)) and hasattr(type(value), '__call__')
 
 
 def succeed(plan, name, old, new, journal):

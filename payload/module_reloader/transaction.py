@@ -252,10 +252,10 @@ class Transaction:
 
     def finish(self, plan):
         """What follows from the new code, and the check that nothing that can be reached runs the old one."""
-        touched = {change.kind for change in plan.classes}
+        touched = {id(change.kind) for change in plan.classes}
         paths = {one.path.rpartition('.')[0] for one in plan.patches if one.changed}
         for name, kind in baseline.classes_of(plan.module):
-            if (kind in touched or name in paths) and any(one.__name__ == 'ABCMeta' for one in type(kind).__mro__):
+            if (id(kind) in touched or name in paths) and any(one.__name__ == 'ABCMeta' for one in type(kind).__mro__):
                 host.part('classes').refresh_abstract(kind, self.journal)
         known = baseline.known(plan.examined.code, self.signatures)
         named = {id(value) for value in list(plan.module.dict.values())}

@@ -39,6 +39,26 @@ class Sources(Program):
         finally:
             sources.slurp = slurp
 
+    def test_emptied_by_an_editor_that_has_not_written_yet(self):
+        self.write(m=F1)
+        m = self.load('m')
+        command('stale')
+        sources = sys.modules['_mr_attach'].sources
+        quiet, rest, rests = sources.QUIET, sources.host.rest, []
+
+        def write_meanwhile(seconds):
+            rests.append(seconds)
+            self.write(m=F2)
+            os.utime(self.path('m.py'), (1e9, 1e9))
+
+        self.write(m='')
+        sources.QUIET, sources.host.rest = 600.0, write_meanwhile
+        try:
+            self.reload('m')
+            self.assertEqual((m.f(), len(rests)), (2, 1))
+        finally:
+            sources.QUIET, sources.host.rest = quiet, rest
+
     def test_edited_while_it_runs(self):
         self.write(m='X = 1\n' + F1)
         m = self.load('m')
@@ -74,6 +94,7 @@ class Sources(Program):
             self.write(m=text, n=F2)
             error = self.refused(self.attempt(), 'syntax-error')
             self.assertEqual((error['module'], error['line']), ('m', 2))
+            self.assertIn('m.py:2)', self.entry(command('stale'))['warnings'][0])
             self.assertEqual((m.X, m.f(), n.f()), (1, 1, 1))
 
     def test_50000_lines(self):
@@ -109,7 +130,7 @@ class Modules(Program):
             self.assertEqual(self.entry(command('stale'))['state'], 'stale')
             self.reload()
             self.assertEqual((namespace['f'](), namespace['X']), (2, 3))
-            command('undo')
+            self.assertEqual(command('undo')['status'], 0)
             self.assertEqual((namespace['f'](), 'X' in namespace), (1, False))
         finally:
             object.__setattr__(m, '__class__', types.ModuleType)
@@ -126,6 +147,32 @@ class Modules(Program):
         self.assertEqual((k.x, hasattr(k, 'y'), k.a(), m.K().a()), (2, False, 2, 2))
         command('undo')
         self.assertEqual((k.x, k.y, k.a()), (1, 1, 1))
+
+    def test_metaclass_that_compares(self):
+        text = ('class M(type):\n    def __eq__(cls, other): raise RuntimeError\n    def __hash__(cls): raise RuntimeError\n'
+                'class K(metaclass=M):\n    x = 1\n    def a(self): return 1\nk, ks = K(), [K()]\n')
+        self.write(m=text)
+        m = self.load('m')
+        for name in ('list', 'stale', 'track'):
+            self.assertEqual(command(name)['status'], 0)
+        self.write(m=text.replace('= 1', '= 2').replace('return 1', 'return 2'))
+        self.reload()
+        self.assertEqual((m.k.x, m.ks[0].a()), (2, 2))
+        self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual((m.k.x, m.ks[0].a()), (1, 1))
+
+    def test_attributes_that_compare(self):
+        class Hostile:
+            def __eq__(self, other):
+                raise RuntimeError('compared')
+
+        self.write(m=F1, n=F1)
+        m, n = self.load('m', 'n')
+        n.__name__ = n.__spec__.origin = Hostile()
+        self.write(m=F2)
+        self.assertEqual([command(name)['status'] for name in ('list', 'stale', 'track')], [0, 0, 0])
+        self.reload()
+        self.assertEqual(m.f(), 2)
 
     def test_entries_that_are_no_modules(self):
         class Hostile:

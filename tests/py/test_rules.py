@@ -343,11 +343,12 @@ class BadInput(Program):
         self.refused(command('reload', targets=[target]), 'ambiguous-path')
 
     def test_not_text(self):
-        for data, code in ((b'\0\1\2', 'not-text'), (b'x = "\xff"\n', 'not-text'), (b'# coding: nonsense\n', 'syntax-error')):
+        for data, code, line in ((b'\n\0\1\2', 'not-text', 2), (b'\nx = "\xff"\n', 'not-text', 2),
+                                 (b'# coding: nonsense\n', 'syntax-error', 1)):
             with open(self.path('m.py'), 'wb') as out:
                 out.write(data)
             error = self.refused(self.attempt(), code)
-            self.assertEqual(error['module'], 'm')
+            self.assertEqual((error['module'], error['line']), ('m', line))
         self.assertEqual(sys.modules['m'].f(), 1)
 
     def test_not_a_regular_file(self):
