@@ -3,7 +3,7 @@
 
 Where nobody kept the old source, there is only its code: what differs is said of each function, one line each.
 """
-from . import codes, state, units
+from . import codes, state, subsequence
 
 AROUND = 3                                   # unchanged lines shown on either side of changed ones
 
@@ -14,18 +14,13 @@ def unified(plan):
     if record is None or plan.examined.baseline != 'tracked':
         return by_code(plan)
     old, new = (data.decode('utf-8', 'replace').splitlines() for data in (record['source'], plan.examined.data))
-    low = high = 0
-    while low < min(len(old), len(new)) and old[low] == new[low]:
-        low += 1
-    while high < min(len(old), len(new)) - low and old[-1 - high] == new[-1 - high]:
-        high += 1
-    kept = units.common(old[low:len(old) - high], new[low:len(new) - high])
+    kept = subsequence.common(old, new, lambda line: False)
     lines, i, j = [], 0, 0                   # (sign, line, how many lines of old and new stand before it)
     while i < len(old) or j < len(new):
-        if low <= i < len(old) - high and i - low not in kept[0]:
+        if i < len(old) and i not in kept[0]:
             lines.append(('-', old[i], i, j))
             i += 1
-        elif low <= j < len(new) - high and j - low not in kept[1]:
+        elif j < len(new) and j not in kept[1]:
             lines.append(('+', new[j], i, j))
             j += 1
         else:

@@ -285,40 +285,12 @@ def compare(old, new):
     high = 0
     while high < min(len(olds), len(news)) - low and olds[-1 - high] == news[-1 - high]:
         high += 1
-    kept_old, kept_new = common(olds[low:len(olds) - high], news[low:len(news) - high])
+    kept_old, kept_new = host.part('subsequence').common(olds[low:len(olds) - high], news[low:len(news) - high], is_definition)
     gone = [unit for number, unit in enumerate(old[low:len(old) - high]) if number not in kept_old]
     come = [unit for number, unit in enumerate(new[low:len(new) - high]) if number not in kept_new]
     if [one for unit in gone for one in unit.tokens] == [one for unit in come for one in unit.tokens]:
         return [], []                        # only wrapped differently
     return gone, come
-
-
-def common(olds, news):
-    """The indices that a longest common subsequence keeps, on both sides; moved units that occur once count too."""
-    kept_old, kept_new = set(), set()
-    if len(olds) * len(news) <= 250000:
-        table = [[0] * (len(news) + 1) for _ in range(len(olds) + 1)]
-        for i in range(len(olds) - 1, -1, -1):
-            for j in range(len(news) - 1, -1, -1):
-                same = olds[i] == news[j]
-                table[i][j] = table[i + 1][j + 1] + 1 if same else max(table[i + 1][j], table[i][j + 1])
-        i = j = 0
-        while i < len(olds) and j < len(news):
-            if olds[i] == news[j]:
-                kept_old.add(i)
-                kept_new.add(j)
-                i, j = i + 1, j + 1
-            elif table[i + 1][j] >= table[i][j + 1]:
-                i += 1
-            else:
-                j += 1
-    for j, unit in enumerate(news):
-        if j not in kept_new and is_definition(unit) and olds.count(unit) == 1 and news.count(unit) == 1:
-            i = olds.index(unit)
-            if i not in kept_old:
-                kept_old.add(i)
-                kept_new.add(j)
-    return kept_old, kept_new
 
 
 def is_definition(tokens):
