@@ -94,6 +94,12 @@ class Program(Target):
             raise AssertionError('ended with %s: %s' % (status, errors[-1000:]))
         return said
 
+    def last_words(self):
+        """[] while it lives, else how it ended."""
+        if self.alive() or self.process.stderr.closed:
+            return []
+        return ['ended with %s: %s' % (self.process.wait(PATIENCE), self.process.stderr.read().decode()[-2000:])]
+
     # --- while it runs --------------------------------------------------------------------------------------------------
 
     def steps(self):

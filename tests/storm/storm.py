@@ -283,6 +283,8 @@ def one_target(python, kind, plan, draw):
             storm.finish(programs[1] if kind in TIMED else None)
         except (AssertionError, OSError) as error:
             storm.fail('%s: %s' % (type(error).__name__, error))
+        for harm in programs[0].last_words() if storm.failures else ():
+            storm.fail(harm)
         if storm.failures and os.environ.get('HOOK'):
             subprocess.run([os.environ['HOOK'], str(programs[0].pid)])
         figures = {'runs': 0, 'killed': 0, 'no moment': 0, 'in a second': 0}
