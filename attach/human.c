@@ -150,6 +150,9 @@ static const char *failure_words(const json_t *report)
 		return "failed, and not everything could be put back";
 	if (!json_array_size(json_object_get(report, "modules")))
 		return "failed, and nothing was changed";
+	if (report_beyond(report))
+		return report_interrupted(report) ? "interrupted, and put back but for what the note names" :
+						    "failed, and put back but for what the note names";
 	if (report_interrupted(report))
 		return "interrupted, and everything is as it was before";
 	return "failed, and everything is as it was before";

@@ -140,17 +140,26 @@ int report_waited(json_t *report)
 	return json_object_set_new(report, "status", json_integer(mr_code_status(MR_E_WORK_TIMEOUT)));
 }
 
-bool report_lost(const json_t *report)
+static bool has_note(const json_t *report, const char *begins)
 {
-	static const char lost[] = "could not be put back";
 	const json_t *note;
 	size_t i;
 
 	json_array_foreach(json_object_get(report, "notes"), i, note) {
-		if (json_is_string(note) && !strncmp(json_string_value(note), lost, strlen(lost)))
+		if (json_is_string(note) && !strncmp(json_string_value(note), begins, strlen(begins)))
 			return true;
 	}
 	return false;
+}
+
+bool report_lost(const json_t *report)
+{
+	return has_note(report, "could not be put back");
+}
+
+bool report_beyond(const json_t *report)
+{
+	return has_note(report, "not taken back");
 }
 
 static bool is_byte_escape(const char *at)

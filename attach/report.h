@@ -39,6 +39,8 @@ int report_waited(json_t *report);
 bool report_interrupted(const json_t *report);
 /* A reload failed, and not everything could be put back. */
 bool report_lost(const json_t *report);
+/* Code of the program ran, and may have done more than bind names, which is all that is put back. */
+bool report_beyond(const json_t *report);
 
 /* One line of JSON (without the newline) as scripts get it. NULL when out of memory. Freed with free(). */
 char *report_json(const json_t *report);

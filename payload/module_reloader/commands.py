@@ -236,6 +236,8 @@ class Work:
         error, name = broken.error, broken.plan.module.name if broken.plan else None
         if broken.lost:
             self.context.notes.append('could not be put back: ' + ', '.join(broken.lost))
+        if report.beyond(self.plans):
+            self.context.notes.append(report.beyond(self.plans))
         if hasattr(error, 'error') and isinstance(error.error, dict):
             found = error.error
         elif hasattr(self.context, 'failure'):

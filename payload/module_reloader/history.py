@@ -10,7 +10,8 @@ def record(work, steps, former):
         return
     names = [plan.module.name for plan in work.plans]
     size = sum(weight(step[3]) + weight(step[4]) for step in steps) + sum(len(one['source']) for one in former.values() if one)
-    entry = {'id': work.id, 'modules': names, 'steps': list(steps), 'tracked': former, 'bytes': size}
+    entry = {'id': work.id, 'modules': names, 'steps': list(steps), 'tracked': former, 'bytes': size,
+             'beyond': report.beyond(work.plans)}
     journal = (data['journal'] + [entry])[-state.LIMIT:]
     while len(journal) > 1 and sum(one.get('bytes', 0) for one in journal) > state.ROOM:
         del journal[0]
@@ -49,6 +50,8 @@ def undo(who, context):
     surely = getattr(context, 'surely', lambda action: action())
     surely(lambda: take_back(number, who, entry, kept))
     take_back(number, who, entry, kept)      # what went wrong each time is told
+    if entry.get('beyond'):
+        context.notes.append(entry['beyond'])
     found = []
     for name in entry['modules']:
         namespace = scope.namespace_of(name, host.sys.modules.get(name))

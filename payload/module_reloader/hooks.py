@@ -46,6 +46,7 @@ def after(work):
 def call(work, plan, function, argument):
     """Call one, and write down what became of the names of all modules of the command."""
     work.current, plan.begun = plan, True
+    plan.beyond.append(BEFORE if argument is not host.sys.modules.get(plan.module.name) else AFTER)
     known = [(one, dict(one.module.dict)) for one in work.plans]
     try:
         work.watched(plan, work.context.user, function, argument)

@@ -6,7 +6,7 @@ unchanged ones are not, unless --full or --reinit says so; --keep leaves a name 
 keep their class.  Names that left the source are removed, unless their value is no longer the one that the source
 gave them.  The body of `if __name__ == '__main__':` never runs, and `__main__` is never run as a whole.
 """
-from . import baseline, codes, host, patch
+from . import baseline, codes, host, patch, sources
 
 MAIN = ('__main__', '__mp_main__')
 KEPT_NAMES = ('__name__', '__file__', '__spec__', '__loader__', '__package__', '__path__', '__cached__', '__builtins__',
@@ -35,6 +35,7 @@ class Plan:
         self.fresh, self.lent = set(), {}    # ids of the statements that changed or came; by id: the values lent to a statement
         self.running = []
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
+        self.beyond = []                     # what ran code of the program, which may have done more than bind names
 
     def names(self, option):
         """The names of this module that an option lists: NAME or MODULE.NAME."""
@@ -67,9 +68,19 @@ def make(examined, options, signatures):
     if reinit:
         again(plan, reinit, options)
     choose(plan, keep, reinit)
+    if (plan.statements or plan.classes) and sources.own(plan.module.loader, 'source_to_code'):
+        check_transformed(plan, signatures)
     plan.removed = [name for name in plan.removed if name not in keep]
     plan.target = patch.Target(plan.module, old_root, new_root, signatures)
     return plan
+
+
+def check_transformed(plan, signatures):
+    """Statements run as the source has them; a loader that makes other code of it is asked for the bodies of functions only."""
+    plain = host.compile_quietly(plan.examined.tree, plan.module.filename())
+    if signatures.of(plain) != signatures.of(plan.examined.code):
+        lines = sorted(getattr(one, 'lineno', 0) or one.path[-1].lineno for one in plan.statements + plan.classes)
+        plan.refuse(plan.module.name, 'its loader transforms the source, so only bodies of functions can follow, not line %d' % lines[0])
 
 
 def again(plan, reinit, options):

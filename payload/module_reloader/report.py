@@ -29,6 +29,12 @@ def stuck(plan):
             if one.function.__code__ is one.old and (plan.begun or not one.expected)]
 
 
+def beyond(plans):
+    """The note that is due when PLANS are taken back: only what they bound can be; None if nothing else was done."""
+    found = ['%s of %s' % (', '.join(plan.beyond), plan.module.name) for plan in plans if plan.beyond]
+    return 'not taken back: what these did besides binding names: ' + '; '.join(found) if found else None
+
+
 def unique(entries):
     found = []
     for one in entries:

@@ -7,6 +7,7 @@ code out of source its own way is asked to do so.  A .pyc is a witness of what w
 """
 from . import codes, host, scope
 
+STANDARD = ('_frozen_importlib_external', '_frozen_importlib', 'importlib', 'zipimport', 'imp', 'pkgutil', 'builtins')
 REGULAR, KIND = 0o100000, 0o170000
 NO_FOLDER, LARGEST = 20, 1 << 26             # ENOTDIR; bytes
 QUIET = 0.005                                # seconds: a file that was written to since may be half of what it will be
@@ -58,8 +59,8 @@ def slurp(path):
         host.posix.close(descriptor)
 
 
-def read(path):
-    """(bytes, stat) of the source at PATH, as it was at one moment."""
+def read(path, loader=None, context=None):
+    """(bytes, stat) of the source at PATH, as it was at one moment; if its LOADER reads it in a way of its own, so do we."""
     for _ in range(5):
         before = look(path)
         if before.st_size > LARGEST and host.part('archives').find(path) is None:
@@ -70,7 +71,8 @@ def read(path):
             raise Problem('unreadable-source', '%s: %s' % (path, error.strerror), file=path,
                           hint='the process runs as uid %d, which must be able to read it' % host.posix.geteuid())
         if identity(look(path)) == identity(before) and not 0 <= host.time.time() - before.st_mtime < QUIET:
-            return data, before
+            get_data = own(loader, 'get_data')
+            return (data if get_data is None else context.user(get_data, path)), before
         host.rest(QUIET)
     raise Problem('unreadable-source', '%s is being written to' % path, 'try again when it is complete', file=path)
 
@@ -90,14 +92,22 @@ def check_text(data, path):
                           % (path, line, error.start), 'a coding line (PEP 263) names the encoding', file=path, line=line)
 
 
-def own_compiler(loader):
-    """The loader's source_to_code if it is not the standard one."""
+def own(loader, name):
+    """The method NAME of a loader if it is not a standard one."""
     for kind in type(loader).__mro__ if loader is not None else ():
-        if 'source_to_code' in kind.__dict__:
-            standard = kind.__module__ in ('_frozen_importlib_external', 'importlib._abc', 'importlib._bootstrap_external',
-                                           'importlib.abc')
-            return None if standard else getattr(loader, 'source_to_code')
+        if name in kind.__dict__:
+            standard = kind.__module__.partition('.')[0] in STANDARD
+            return None if standard else getattr(loader, name)
     return None
+
+
+def loader_problem(module):
+    """A loader that does all by itself cannot be asked what code it makes of a source: it would put it to work."""
+    found = [name for name in ('exec_module', 'get_code', 'load_module') if own(module.loader, name)]
+    if not found or own(module.loader, 'source_to_code'):
+        return None
+    return Problem('refused', 'its loader, %s, has a way of its own to make code of a source (%s)' % (
+        type(module.loader).__name__, found[0]), '--force takes the source as Python does', file=module.path).error
 
 
 def compiled(data, filename, context, loader=None, force=True, module=None):
@@ -107,10 +117,9 @@ def compiled(data, filename, context, loader=None, force=True, module=None):
         raise Problem('too-large', 'compiling %s would hold up the process for about %.1f s'
                       % (filename, host.estimate(data)), '--force does it all the same', file=filename)
     try:
-        own = own_compiler(loader)
-        code = None
-        if own is not None:
-            code = context.user(own, data, filename)
+        compiler, code = own(loader, 'source_to_code'), None
+        if compiler is not None:
+            code = context.user(compiler, data, filename)
         tree = context.timed(host.compile_quietly, data, filename, 'exec', host.ONLY_AST)
         if not codes.is_code(code):
             code = context.timed(host.compile_quietly, tree, filename, 'exec')

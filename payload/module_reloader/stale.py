@@ -62,7 +62,7 @@ def examine(module, context, signatures, force=True, keep=()):
     bare = host.part('sourceless') if module.kind == 'sourceless' else None
     record = state.tracked(module)
     try:
-        result.data, result.stat = sources.read(module.path)
+        result.data, result.stat = sources.read(module.path, module.loader, context)
         if record is not None and record['source'] == result.data and not record.get('undone'):
             result.baseline = 'tracked'
             settle(module.known, record)
@@ -90,6 +90,8 @@ def examine(module, context, signatures, force=True, keep=()):
         same = not (one.changed or one.removed or one.statements or one.members or one.undecided or one.refused)
         result.moved = same and one.moved
     result.state = 'fresh' if same else 'stale'
+    if not same and not force and bare is None:
+        result.problem = sources.loader_problem(module)
     if same and not result.moved and (result.guess is None or not keep and not result.guess.warnings):
         settle(module.known, record)         # with doubts, or because of --keep, it is looked at again
     return result

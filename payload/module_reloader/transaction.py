@@ -127,6 +127,7 @@ class Transaction:
             aside = staging.can_wait(plan, one, self)
             if not aside:
                 self.open()
+                plan.beyond.append('line %d' % (one.path[-1] if hasattr(one, 'staged') else one).lineno)
             if hasattr(one, 'staged'):
                 self.change(plan, one)
             else:

@@ -183,22 +183,64 @@ class Guest(Program):
         finally:
             gc.unfreeze()
 
+    def load_by(self, kind):
+        import importlib.util
+        sys.dont_write_bytecode = True
+        spec = importlib.util.spec_from_file_location('m', self.path('m.py'), loader=kind('m', self.path('m.py')))
+        m = importlib.util.module_from_spec(spec)
+        sys.modules['m'] = m
+        spec.loader.exec_module(m)
+        return m
+
     def test_own_source_to_code(self):
         import importlib.machinery
-        import importlib.util
 
         class Loader(importlib.machinery.SourceFileLoader):
             def source_to_code(self, data, path, *more, **options):
                 return compile(data.replace(b'MAGIC', b'"magic"'), path, 'exec', dont_inherit=True)
-        self.write(m='def f(): return 1, MAGIC\n')
-        sys.dont_write_bytecode = True
-        spec = importlib.util.spec_from_file_location('m', self.path('m.py'), loader=Loader('m', self.path('m.py')))
-        m = importlib.util.module_from_spec(spec)
-        sys.modules['m'] = m
-        spec.loader.exec_module(m)
-        self.write(m='def f(): return 2, MAGIC\n')
+        self.write(m='X = MAGIC\ndef f(): return 1, MAGIC\n')
+        m = self.load_by(Loader)
+        self.write(m='X = MAGIC\ndef f(): return 2, MAGIC\n')
+        command('track')
         self.reload()
         self.assertEqual(m.f(), (2, 'magic'))
+        self.write(m='X = MAGIC, 2\ndef f(): return 2, MAGIC\n')
+        self.assertIn('transforms', self.refused(self.attempt(), 'refused')['message'])
+        self.write(m='X = 1\ndef f(): return 3\n')     # of this it makes what Python makes
+        self.reload()
+        self.assertEqual((m.X, m.f()), (1, 3))
+
+    def test_own_get_data(self):
+        import importlib.machinery
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def get_data(self, path):
+                with open(path, 'rb') as stream:
+                    return stream.read().replace(b'MAGIC', b'"magic"')
+        self.write(m='def f(): return 1, MAGIC\n')
+        m = self.load_by(Loader)
+        self.assertEqual(command('track')['notes'], [])
+        self.write(m='X = MAGIC\ndef f(): return 2, MAGIC\n')
+        self.reload()
+        self.assertEqual((m.X, m.f()), ('magic', (2, 'magic')))
+
+    def test_a_way_of_its_own(self):
+        import importlib.machinery
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def get_code(self, name):
+                return compile(self.get_data(self.path).replace(b'MAGIC', b'"magic"'), self.path, 'exec')
+        self.write(m='def f(): return 1, 1\n')
+        m = self.load_by(Loader)
+        self.write(m='def f(): return 1, 1  # MAGIC\n')
+        self.reload()                        # nothing is stale
+        self.write(m='def f(): return 2, "MAGIC"\n')
+        self.assertIn('way of its own', self.entry(command('stale'))['warnings'][0])
+        error = self.refused(self.attempt(), 'refused')
+        self.assertIn('get_code', error['message'])
+        self.assertEqual(m.f(), (1, 1))
+        self.reload(force=True)
+        self.assertEqual(m.f(), (2, 'MAGIC'))
 
 
 class Main(unittest.TestCase):

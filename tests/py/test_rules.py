@@ -58,6 +58,21 @@ class AllOrNothing(Program):
         self.assertEqual(self.entry(answer, 'a')['state'], 'restored')
         self.assertEqual(self.entry(answer, 'b')['state'], 'failed')
 
+    def test_what_cannot_be_put_back_is_told(self):
+        text = 'L = []\ndef add(x):\n    L.append(x)\n    return x\nA = 1\nL.append(1)\nB = add(1)\nC = add\n'
+        self.write(t=text)
+        t = self.load('t')
+        new = text.replace('1', '2')
+        self.write(t=new + 'add(None).x\n')
+        answer = self.attempt()
+        self.assertEqual((answer['status'], t.A, t.B, t.L), (1, 1, 1, [1, 1, 2, 2, None]))
+        self.assertEqual(answer['notes'], ['not taken back: what these did besides binding names: line 6, line 7, line 9 of t'])
+        self.write(t=new)
+        self.reload()
+        self.assertEqual(command('undo')['notes'], ['not taken back: what these did besides binding names: line 6, line 7 of t'])
+        self.write(t=text.replace('A = 1', 'A = 3') + 'X = 1 / 0\n')
+        self.assertEqual((self.attempt()['notes'], t.A), ([], 1))
+
     def test_class_is_put_back(self):
         self.write(m='class K:\n    x = 1\n    def a(self): return 1\n')
         m = self.load('m')

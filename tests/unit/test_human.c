@@ -98,6 +98,15 @@ Test(human, reload_failed)
 	       "mr-attach: pid 42: shop.tax: '(' was never closed (/s/tax.py:31)\nhint: mend it\n");
 }
 
+Test(human, reload_failed_after_code_ran)
+{
+	static const char note[] = "mr-attach: pid 42: note: not taken back: line 3 of a\n";
+
+	expect("reload", "{" RAN ",\"status\":1,\"modules\":[{\"name\":\"a\",\"state\":\"failed\"}],"
+	       "\"notes\":[\"not taken back: line 3 of a\"]}",
+	       "failed  a\npid 42: failed, and put back but for what the note names; stopped 0.11 ms, ran 1.5 ms\n", note);
+}
+
 /* What stderr says is not said beside the module, and the traceback's last line is the message. */
 Test(human, failure_is_told_once)
 {
