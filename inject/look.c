@@ -27,6 +27,10 @@ static int gone(pid_t pid, int sys, struct mr_error *err)
 {
 	enum mr_code code = mr_code_of(sys);
 
+	if (code == MR_E_ENDED && access("/proc/stat", F_OK)) {
+		mr_fail(err, MR_E_NO_PROCESS, 0, "there is no /proc here to see it in");
+		return mr_hint(err, "mount -t proc proc /proc");
+	}
 	if (code == MR_E_ENDED)
 		return mr_fail(err, MR_E_NO_PROCESS, 0, "%s", "");
 	return mr_fail(err, code, sys, "reading /proc/%ld", (long)pid);

@@ -101,8 +101,10 @@ def loader_of(namespace, spec):
 
 def find_kind(namespace, spec, path):
     loader, origin = loader_of(namespace, spec), text(getattr(spec, 'origin', None)) if type(spec) is SPEC else None
-    if origin in ('built-in', 'frozen') or loader is not None and (loader is SPECIAL[0] or loader is SPECIAL[1]):
-        return origin if origin in ('built-in', 'frozen') else 'built-in'
+    if origin in ('built-in', 'frozen'):
+        return origin
+    if loader is not None and (loader is SPECIAL[0] or loader is SPECIAL[1]):
+        return 'odd' if spec is None else 'built-in'         # __main__ of `python -c`
     if path is None:
         return 'namespace' if '__path__' in namespace else 'odd'
     if path.endswith(('.so', '.pyd')):

@@ -202,6 +202,15 @@ class Users(LiveTest):
                     self.skipTest('no mounts here')
                 self.assertEqual(done.returncode, wanted, done)
 
+    def test_without_proc(self):
+        prefix = unshare('-m')
+        done = subprocess.run((prefix or []) + ['sh', '-c', 'umount -l /proc || exit 99; exec "$@"', 'sh', self.binary,
+                                                str(os.getpid()), 'info'], stderr=subprocess.PIPE, env=environment()) if prefix else None
+        if done is None or done.returncode == 99:
+            self.skipTest('no mounts here')
+        self.assertEqual(done.returncode, 3, done)
+        self.assertIn(b'there is no /proc', done.stderr)
+
     def test_nothing_of_root_stays(self):
         """Not its environment, not its paths, no descriptor, no lock; what it asked for is all that goes over."""
         secret = 'mr-secret-%d-%s' % (os.getpid(), 'x' * 20)

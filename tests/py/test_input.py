@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sources and modules that are not what a reload expects: it says what, and the process is as before."""
 import importlib
+import importlib.machinery
 import os
 import sys
 import types
@@ -173,6 +174,12 @@ class Modules(Program):
         self.assertEqual([command(name)['status'] for name in ('list', 'stale', 'track')], [0, 0, 0])
         self.reload()
         self.assertEqual(m.f(), 2)
+
+    def test_main_of_no_file(self):
+        module = sys.modules['m'] = types.ModuleType('m')
+        module.__loader__ = importlib.machinery.BuiltinImporter      # as in `python -c`
+        self.assertIn('not loaded from a file', self.refused(self.attempt('m'), 'no-source')['message'])
+        self.assertIn('built into', self.refused(self.attempt('sys'), 'no-source')['message'])
 
     def test_entries_that_are_no_modules(self):
         class Hostile:
