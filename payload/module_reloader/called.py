@@ -137,32 +137,38 @@ def changed(plan, signatures):
 
 
 def holders(plan, ids):
-    """The other modules of the program that hold the module of PLAN, or one of its functions or classes."""
-    wanted = set(ids)
+    """The other modules of the program that hold the module of PLAN, one of its functions or classes, or what has one of IDS."""
+    wanted = ids | {id(one) for one in plan.functions or baseline.reachable(plan.module)}
     wanted.update(id(host.sys.modules.get(name)) for name in plan.module.names)
     wanted.update(id(kind) for _, kind in baseline.classes_of(plan.module))
-    rows, others = scope.rows()
-    return scope.made([row for row in rows if row[2].kind == 'source' and not row[2].excluded and
-                       row[1] is not plan.module.dict and not wanted.isdisjoint(map(id, list(row[1].values())))], others)
+    return [one for one in scope.holding(wanted) if one.kind == 'source' and not one.excluded and one.dict is not plan.module.dict]
 
 
 def calls_something(module, data):
-    """Whether a line of a source that stands in no function calls something of the program."""
-    depth = None
+    """Whether a line of a source that stands in no function calls something of the program, or may do so."""
+    depth, head = None, False                # how far the function is indented that lines stand in, whether its head goes on
     for line in data.split(b'\n'):
         bare = line.lstrip()
         indent = len(line) - len(bare)
-        if not bare or depth is not None and indent > depth:
+        if not bare or depth is not None and indent > depth and not head:
             continue
-        depth = indent if bare.startswith((b'def ', b'async def ')) else None
-        for part in bare.split(b'(')[:-1] if b'(' in bare else ():
-            words = part.translate(NAMES).split()
-            value = module.dict
-            for name in words[-1].decode('utf-8', 'replace').split('.') if words and depth is None else ():
-                value = value.get(name) if value is module.dict else member(value, name) if value is not None else None
-            if called(value if value is not module.dict else None):
-                return True
+        function = bare.startswith((b'def ', b'async def '))
+        if not head:
+            depth = indent if function else None
+        head = (head or function) and not bare.rstrip().endswith(b':')
+        parts = bare.split(b'(') + [b''] * bare.startswith(b'@')
+        if any(map(part_calls, [module] * len(parts), parts[function or bare.startswith(b'class '):-1])):
+            return True
     return False
+
+
+def part_calls(module, part):
+    """Whether what stands before a bracket is a name of the program's, or anything but a name."""
+    words = part.translate(NAMES).split()
+    name, value = words[-1].decode('utf-8', 'replace') if words else '', module.dict
+    for one in name.split('.') if words else ():
+        value = value.get(one) if value is module.dict else member(value, one) if value is not None else None
+    return name.startswith('.') or bool(words) and bool(called(value))
 
 
 class Place:
@@ -193,18 +199,19 @@ def parts(function):
     return {path[0]} | ({path[-2]} if path[-1] in CONSTRUCTORS and len(path) > 1 else {path[-1]})
 
 
-def silent(plan, modules, ids, members, imports):
+def silent(plan, modules, ids, members, context):
     """The paths of those of MODULES whose sources surely mention nothing of it."""
     names = words(plan, ids, members) if modules else ()
-    found = [evidence.silent([one.path for one in modules], name, imports().context) for name in names] if len(names) < FEW else []
+    found = [evidence.silent([one.path for one in modules], name, context) for name in names] if len(names) < FEW else []
     return set.intersection(*map(set, found)) if found else set()
 
 
-def places(plan, plans, takers, ids, members, imports):
+def places(work, plan, takers, ids, members, imports):
     """Where values may have been made by calling what PLAN changes, which are functions of these IDS; TAKERS import from it."""
-    known = {id(one.module.dict): one.examined for one in plans}
-    found, others = [Place(plan.module, plan.examined.data, plan.examined.tree)], holders(plan, ids)
-    skipped = silent(plan, others, ids, members, imports)
+    known, own = {id(one.module.dict): one.examined for one in work.plans}, plan.examined
+    found = [Place(plan.module, own.data, own.tree)] if members or calls_something(plan.module, own.data) else []
+    others = holders(plan, ids)
+    skipped = silent(plan, others, ids, members, work.context)
     for module in takers + [one for one in others if one.path not in skipped and all(one.dict is not its.dict for its in takers)]:
         examined = known.get(id(module.dict))
         data = imports().source(module)[0] if examined is None else examined.data
@@ -214,9 +221,9 @@ def places(plan, plans, takers, ids, members, imports):
     return [one for one in found if one.tree]
 
 
-def derived(plan, plans, signatures, imports, ran):
-    """[(module, name, statement, data)] of what was made by calling what PLAN changes, and is not run again."""
-    every, own, members = changed(plan, signatures)
+def derived(work, plan, imports, ran):
+    """[(module, name, statement, data)] of what was made by calling what a PLAN of the command WORK changes, and is not run again."""
+    every, own, members = changed(plan, work.signatures)
     if not every and not members:
         return []
     names, takers = {name for key, name in members if key == id(plan.module.dict)}, []
@@ -225,7 +232,7 @@ def derived(plan, plans, signatures, imports, ran):
         if any(local) and other.dict is not plan.module.dict:
             takers.append(other)
             members.update((id(other.dict), name) for name in local[0])
-    there, found = places(plan, plans, takers, every, members, imports), []
+    there, found = places(work, plan, takers, every, members, imports), []
     searches = Search(every, members, there), Search(own, members, there)
     for one in there:
         lines = {line for namespace, line in ran if namespace == id(one.module.dict)}

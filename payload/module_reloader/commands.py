@@ -215,7 +215,7 @@ class Work:
         if plan.replaced:
             found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports, ran)
         if plan.module.kind == 'source' and (plan.statements or plan.classes or any(one.changed for one in plan.patches)):
-            found = found + host.part('called').derived(plan, self.plans, self.signatures, self.importers(imports), ran)
+            found = found + host.part('called').derived(self, plan, self.importers(imports), ran)
         for module, name, statement, data in found:
             if (module.name, name, statement.lineno) not in told:
                 told.add((module.name, name, statement.lineno))

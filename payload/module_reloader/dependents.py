@@ -16,7 +16,7 @@ def extend(work, planned):
     for plan in planned:
         changed = forecast.replaced(plan)
         found = rebind.derived(plan.module, plan.examined, changed, imports, ran) if changed else []
-        for one in called.derived(plan, planned, work.signatures, lambda: imports, ran):
+        for one in called.derived(work, plan, lambda: imports, ran):
             if called.constant(*one[:2]):
                 found.append(one)
         for module, name, _, _ in found:

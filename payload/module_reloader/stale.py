@@ -28,13 +28,25 @@ class Examined:
         self.baseline = 'none'
 
 
-def suspects(context, rows):
-    """Those of ROWS whose source may not be what they run."""
-    rows = [row for row in rows if row[2].kind in FILES]
-    tracked, born = state.STATE['tracked'], int(scope.born() * SECOND)
+def doubtful(context, entries):
+    """(those of ENTRIES whose files may be newer than this process, what was told: {path: newest})."""
+    entries = [one for one in entries if type(one[1].get('__file__')) is str]
+    paths = [one[1]['__file__'] for one in entries]
+    born = int(scope.born() * SECOND)
     before = born - SECOND                   # there is no doubt: the usual case, in a plain loop
-    return [row for row, newest in zip(rows, evidence.newest([row[2].archive or row[2].file for row in rows], context))
-            if not 0 < newest <= before and changed(row[2], newest, tracked.get(row[0]), born)]
+    found = [(one, path, newest) for one, path, newest in zip(entries, paths, evidence.newest(paths, context))
+             if not (0 < newest <= born and (newest <= before or newest % SECOND))]
+    return [one for one, _, _ in found], {path: newest for _, path, newest in found}
+
+
+def suspects(context, rows, told=()):
+    """Those of ROWS whose source may not be what they run; TOLD: what is known already."""
+    rows, tracked, born = [row for row in rows if row[2].kind in FILES], state.STATE['tracked'], int(scope.born() * SECOND)
+    paths = [row[2].archive or row[2].file for row in rows]
+    asked = [path for path in paths if path not in told]
+    numbers = dict(told)
+    numbers.update(zip(asked, evidence.newest(asked, context)))
+    return [row for row, path in zip(rows, paths) if changed(row[2], numbers[path], tracked.get(row[0]), born)]
 
 
 def changed(known, newest, record, born):
@@ -99,10 +111,12 @@ def examine(module, context, signatures, force=True, keep=()):
 
 def choose(context, everything):
     """(the modules with a source that a command is about and that may be stale, those that it leaves out)."""
-    rows, others = scope.rows()
     if everything:
+        rows, others = scope.rows()
         return scope.made([row for row in rows if row[2].kind in FILES], others), []
-    found = suspects(context, rows)
+    chosen, told = doubtful(context, scope.entries())
+    rows, others = scope.rows(chosen)
+    found = suspects(context, rows, told)
     return (scope.made([row for row in found if not row[2].excluded], others),
             scope.made([row for row in found if row[2].excluded], others))
 

@@ -71,6 +71,18 @@ class Calls(Program):
             self.assertEqual(self.derived(self.reload()), {('m', 'K.x'), ('m', 't')})
             self.assertEqual((m.f(), m.t[0]()), (2, 2))
 
+    def test_derived_in_a_module_that_holds_only_what_calls_it(self):
+        text = 'def g(): return %d\ndef h(): return g()\nclass K:\n    def v(self): return h()\n'
+        self.write(m=text % 1, n='from m import h as hh\nA = hh()\n', o='from m import K\nk = K()\nB = k.v()\n',
+                   p='from m import h\ndef f(a=h()): return a\n', q='from m import K\nC = K().v()\n',
+                   r='from m import h\ndef f(\n        a=h(),\n        ):\n    return a\n',
+                   s='from m import h\ndef deco(f): return h\n@deco\ndef f(): return 0\nD = f()\n')
+        command('track')
+        self.load(*'mnopqrs')
+        for value, options in ((2, {'dry_run': True}), (2, {})):
+            self.write(m=text % value)
+            self.assertEqual(self.derived(self.reload(**options)), {('n', 'A'), ('o', 'B'), ('p', 'f'), ('q', 'C'), ('r', 'f'), ('s', 'D')})
+
 
 class Classes(Program):
     """Classes that calls made of what changed, with --dependents: the class that lives is kept."""
