@@ -2,6 +2,7 @@
 """The commands that reload: choose the modules, plan, carry out, check, remember, report."""
 from . import codes, forecast, history, host, living, order, plan as plans, report, running, scope, stale, state, transaction
 
+AGAIN = 'try again when that has ended'
 TRIES = 400     # handlers of the program may raise a thousand times a second
 
 
@@ -50,7 +51,10 @@ class Work:
         todo, problems = [], []
         for module in modules:
             if module.initializing():
-                self.skip(module, 'another thread is importing it just now')
+                if named:
+                    problems.append((module, {'code': 'refused', 'message': 'it is being imported just now', 'hint': AGAIN}))
+                else:
+                    self.skip(module, 'it is being imported just now')
                 continue
             keep = {text.rpartition('.')[2] for text in self.options.get('keep') or ()}
             one = stale.examine(module, self.context, self.signatures, force, keep)
@@ -105,6 +109,11 @@ class Work:
         work = transaction.Transaction(self.plans, scope.modules, self.context, self.signatures)
         if self.options.get('dry_run'):
             return self.dry(work)
+        for plan in self.plans:
+            locked = order.locked(plan)
+            if locked is not None:
+                return self.fail({'code': 'refused', 'message': 'it imports %s, which another thread is importing just now' % locked,
+                                  'hint': AGAIN}, plan.module.name)
         self.others = self.result.modules
         surely = getattr(self.context, 'surely', lambda action: action())
         result = surely(lambda: self.outcome_at_last(work))

@@ -5,14 +5,28 @@ from . import host, scope
 
 def imports(plan):
     """The names of the modules that the new source imports at import time."""
+    return imported(plan.examined.tree.body, package_of(plan))
+
+
+def package_of(plan):
     package = plan.module.dict.get('__package__')
-    return imported(plan.examined.tree, package if isinstance(package, str) else '')
+    return package if isinstance(package, str) else ''
 
 
-def imported(tree, package):
-    """The same for a syntax tree; what is imported out of a module may be a module as well."""
+def locked(plan):
+    """A module that the statements of PLAN import and another thread is importing just now: they would wait for it; or None."""
+    locks = getattr(scope.BOOTSTRAP, '_module_locks', {})
+    for name in sorted(imported(plan.statements, package_of(plan))):
+        lock = locks.get(name, bool)()
+        if getattr(lock, 'owner', None) not in (None, host._thread.get_ident()):
+            return name
+    return None
+
+
+def imported(statements, package):
+    """The same for the body of a syntax tree; what is imported out of a module may be a module as well."""
     found, trees = set(), host.part('trees')
-    for statement in trees.inside(tree.body):
+    for statement in trees.inside(statements):
         if trees.kind(statement) == 'Import':
             for one in statement.names:
                 parts = one.name.split('.')

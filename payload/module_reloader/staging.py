@@ -207,7 +207,7 @@ def harmless(name, planned, found):
         return False
     tree = host.compile_quietly(data, path, 'exec', host.ONLY_AST)
     inside = name if path.endswith('/__init__.py') else parent
-    return all(harmless(one, planned, found) for one in sorted(order.imported(tree, inside)))
+    return all(harmless(one, planned, found) for one in sorted(order.imported(tree.body, inside)))
 
 
 def find(folders, name):

@@ -38,17 +38,31 @@ class Importing(ReloadTest):
             result = s.attach('reload-stale')
             self.assertReloaded(result, 'shop.cart')
             self.assertEqual(self.module(result, 'slow')['state'], 'skipped')
-            self.assertIn('importing', self.module(result, 'slow')['warnings'][0])
+            self.assertIn('being imported', self.module(result, 'slow')['warnings'][0])
+            self.assertEqual(s.attach('reload', 'slow').json['error']['code'], 'refused')
             self.assertEqual(s.ask('(held(), __import__("sys").modules["slow"].X)'), "(('new', 100), 1)")
             self.release(s)
             self.assertReloaded(s.attach('reload-stale'), 'slow')
             self.assertEqual(s.ask('(__import__("slow").X, __import__("slow").Y)'), '(5, 2)')
             self.finish(s)
 
-    def test_an_import_that_waits_for_another_thread(self):
-        """The new source imports what a thread is importing: it waits, and is interrupted in the end."""
+    def test_an_import_of_what_another_thread_is_importing(self):
+        """It would wait; the rest of the command too, while the thread may wait for our thread."""
         with busy(IMPORTING) as s:
             s.edit('shop/cart.py', 'RATE = 0.1', 'import slow\nRATE = slow.X')
+            result = s.attach('reload-stale')
+            self.assertStatus(result, 1)
+            self.assertIn('imports slow, which another thread is importing', result.json['error']['message'])
+            self.assertEqual(s.ask('(cart.RATE, hasattr(cart, "slow"), held())'), "(0.1, False, ('old', 100))")
+            self.release(s)
+            self.assertReloaded(s.attach('reload-stale'), 'shop.cart')
+            self.assertEqual(s.ask('cart.RATE'), '1')
+            self.finish(s)
+
+    def test_an_import_that_waits_for_another_thread(self):
+        """What the new source calls imports what a thread is importing: it waits, and is interrupted in the end."""
+        with busy(IMPORTING) as s:
+            s.edit('shop/cart.py', 'RATE = 0.1', 'RATE = __import__("slow").X')
             result = s.attach('--timeout', '2', 'reload-stale')
             self.assertStatus(result, 7)
             self.assertEqual(result.json['error']['code'], 'work-timeout')
