@@ -9,6 +9,7 @@ function that such a call gave is not listed if only functions inside of what wa
 from . import baseline, codes, evidence, host, living, patch, plan as plans, scope, trees
 
 FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
+ONCE = 2                                     # sources that are read sooner than searched from outside
 FEW = 8                                      # names for which sources are searched from outside; more, and they are read
 CONSTRUCTORS = ('__new__', '__init__', '__post_init__')
 NAMES = bytes(code if code > 127 or chr(code).isalnum() or code in (46, 95) else 32 for code in range(256))
@@ -201,7 +202,7 @@ def parts(function):
 
 def silent(plan, modules, ids, members, context):
     """The paths of those of MODULES whose sources surely mention nothing of it."""
-    names = words(plan, ids, members) if modules else ()
+    names = words(plan, ids, members) if len(modules) > ONCE else ()
     found = [evidence.silent([one.path for one in modules], name, context) for name in names] if len(names) < FEW else []
     return set.intersection(*map(set, found)) if found else set()
 

@@ -65,7 +65,7 @@ class Signatures:
     """Gives code objects numbers: two have the same number if and only if they are the same code."""
 
     def __init__(self):
-        self.numbers, self.known = {}, {}
+        self.numbers, self.known, self.bodies = {}, {}, {}
 
     def number(self, key):
         return self.numbers.setdefault(key, len(self.numbers))
@@ -73,25 +73,39 @@ class Signatures:
     def of(self, code):
         found = self.known.get(id(code))
         if found is None:
-            consts, raw = code.co_consts, code.co_code
+            raw = code.co_code
             if code.co_flags & ITERABLE:     # 3.15: an instruction knows of it, too
                 raw = rebuilt(code, code.co_flags & ~ITERABLE, code.co_name).co_code
-            if is_class_body(code):          # from 3.13 on it holds its own line, and names in no certain order
-                consts, raw = self.class_constants(code)
-            consts = tuple(('code', self.of(const)) if is_code(const) else constant_key(const) for const in consts)
-            key = (code.co_name, code.co_argcount, getattr(code, 'co_posonlyargcount', 0), code.co_kwonlyargcount,
-                   code.co_flags & ~ITERABLE, raw, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
-                   consts, getattr(code, 'co_exceptiontable', b''))
-            found = self.known[id(code)] = (self.number(key), code)
+            key, marked = self.key(code, code.co_consts, raw), is_class_body(code) and set(CLASS_NAMES) & set(code.co_names)
+            number = self.body(code, key) if marked and key not in self.numbers else self.number(key)
+            found = self.known[id(code)] = (number, code)
         return found[0]
 
-    def class_constants(self, code):
-        if not set(CLASS_NAMES) & set(code.co_names):
-            return code.co_consts, code.co_code
+    def key(self, code, consts, raw):
+        consts = tuple(('code', self.of(const)) if is_code(const) else constant_key(const) for const in consts)
+        return (code.co_name, code.co_argcount, getattr(code, 'co_posonlyargcount', 0), code.co_kwonlyargcount,
+                code.co_flags & ~ITERABLE, raw, code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars,
+                consts, getattr(code, 'co_exceptiontable', b''))
+
+    def body(self, code, key):
+        """The number of the body of a class that, from 3.13 on, holds its own line, and names in no certain order.
+
+        Telling what else is in it costs reading a table of the standard library: it is put off until there is another one
+        of that name which is not the same to the byte.
+        """
+        alike = self.bodies.setdefault(code.co_name, [])
+        alike.append(code)
+        if len(alike) == 2:
+            self.numbers[self.bare(alike[0])] = self.of(alike[0])
+        self.numbers[key] = self.number(self.bare(code) if len(alike) > 1 else key)
+        return self.numbers[key]
+
+    def bare(self, code):
+        """The key of the body of a class without its line and those names."""
         tokens = host.part('units').tokens_of(code, self)
         if tokens is None:
-            return code.co_consts, code.co_code
-        return [const for const in code.co_consts if is_code(const)], tuple(tokens)
+            return self.key(code, code.co_consts, code.co_code)
+        return self.key(code, children(code), tuple(tokens))
 
 
 class Node:

@@ -209,7 +209,7 @@ class Work:
             changes = dict.fromkeys(plan.replaced + forecast.led(plan))
             if changes or news:
                 rebind, exports = host.part('rebind'), host.part('rebind').exported(journal.seen(plan.module.dict))
-                imports = imports or rebind.Imports(work.modules(), self.context)
+                imports = imports or rebind.Imports(work.modules, self.context)
                 rebind.follow(plan.module, rebind.foreseen(journal, plan, changes, news), exports, imports, journal, plan)
             self.derive(plan, imports)
             entry = report.planned(plan, 'would-reload', self.why(plan.examined))
@@ -237,7 +237,7 @@ class Work:
 
         def get():
             if not made:
-                made.append(host.part('rebind').Imports(scope.modules(), self.context))
+                made.append(host.part('rebind').Imports(scope.modules, self.context))
             return made[0]
         return get
 

@@ -11,7 +11,7 @@ from . import called, forecast, plan as plans, rebind, scope, stale
 
 def extend(work, planned):
     """PLANNED and what depends on it; WORK is the command."""
-    imports = rebind.Imports(scope.modules(), work.context)
+    imports = rebind.Imports(scope.modules, work.context)
     ran, wanted, modules = forecast.lines_run(planned), {}, {}
     for plan in planned:
         changed = forecast.replaced(plan)

@@ -35,6 +35,8 @@ def foresee(plan):
 
 def replaced(plan):
     """The names of the module that will have another value, or none."""
+    if not plan.statements:                  # the usual edit
+        return [name for name in plan.removed if name in plan.module.dict]
     names = [name for statement in trees.inside(plan.statements) for name in trees.own(statement)
              if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
     names += [one.name for one in trees.inside(plan.statements) if trees.kind(one) in DEFINITIONS and

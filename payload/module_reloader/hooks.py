@@ -57,6 +57,6 @@ def call(work, plan, function, argument):
     for one, names in known:
         changed = work.differences(names, one.module.dict)
         if changed:
-            work.imports = work.imports or rebind.Imports(work.modules(), work.context)
+            work.imports = work.imports or rebind.Imports(work.modules, work.context)
             rebind.follow(one.module, changed, rebind.exported(names), work.imports, work.journal, one)
     work.journal.commit()

@@ -13,10 +13,15 @@ BETWEEN = bytes(code if code > 127 or chr(code).isalnum() or code == 95 else 32 
 
 
 class Imports:
-    """What the loaded modules import from where, read from their sources when first asked."""
+    """What the loaded modules, as MODULES() gives them, import from where, read from their sources when first asked."""
 
     def __init__(self, modules, context):
-        self.modules, self.context, self.known, self.silent = modules, context, {}, {}
+        self.find, self.found, self.context, self.known, self.silent = modules, None, context, {}, {}
+
+    @property
+    def modules(self):
+        self.found = self.find() if self.found is None else self.found
+        return self.found
 
     def says_nothing(self, module, name):
         """Whether the source of a module surely does not mention the module NAME; `from . import` names no package."""

@@ -139,7 +139,7 @@ class Transaction:
         if changed or plan.hidden:
             rebind = host.part('rebind')
             if self.imports is None:
-                self.imports = rebind.Imports(self.modules(), self.context)
+                self.imports = rebind.Imports(self.modules, self.context)
             exports = rebind.exported(before)
             rebind.follow(plan.module, changed, exports, self.imports, self.journal, plan)
         plan.replaced = sorted(set(changed) - plan.followed | plan.hidden, key=str)
