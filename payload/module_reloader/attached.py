@@ -76,18 +76,17 @@ def remove(package):
     forget()
 
 
-def name_is_free(posix):
-    """Whether nobody would miss the public name: nothing is loaded or could be imported under it."""
+def name_is_free(package, context):
+    """Whether nobody would miss the public name: nothing is loaded or could be imported under it, as far as can be seen."""
     if PUBLIC in sys.modules:
         return False
-    for folder in sys.path:
-        for ending in ('', '.py'):
-            try:
-                posix.stat((folder or '.') + '/' + PUBLIC + ending)
-                return False
-            except (OSError, TypeError, ValueError):
-                continue
-    return True
+    evidence, posix = package.host.part('evidence'), package.host.posix
+    try:
+        folders = [one if one[:1] == '/' else posix.getcwd() + '/' + one for one in sys.path if isinstance(one, str)]
+        paths = ['%s/%s%s' % (folder, PUBLIC, ending) for folder in folders for ending in ('', '.py')]
+        return all(found == evidence.MISSING for found in evidence.newest(paths, context))
+    except (package.host.Refusal, OSError):
+        return False
 
 
 def decoded(options, text_of):
@@ -143,7 +142,7 @@ def work(request, context, parts, digest):
         leaves = before or command not in LOOKING and not failed and not request['options'].get('dry_run')
         if command == 'untrack' or not leaves:
             remove(package)
-        elif command not in LOOKING and not failed and name_is_free(package.host.posix):
+        elif command not in LOOKING and not failed and name_is_free(package, context):
             sys.modules[PUBLIC] = package
     package.__dict__.update(context.compiled)
     answer['engine'] = package.host.VERSION

@@ -183,7 +183,9 @@ def reached(module, old, new):
 
 def skeleton(code, signatures):
     """What a body does by itself, without the bodies of the functions in it; classes are looked into."""
-    consts, names = [], [one.co_name for one in codes.children(code)]
+    consts, names, several = [], set(), set()
+    for one in codes.children(code):
+        (several if one.co_name in names else names).add(one.co_name)
     for one in code.co_consts:
         if not codes.is_code(one):
             consts.append(codes.constant_key(one))
@@ -191,7 +193,7 @@ def skeleton(code, signatures):
             consts.append(signatures.of(one))  # from 3.14 on, fields are told by what makes the annotations
         else:
             below = skeleton(one, signatures) if codes.is_class_body(one) else None
-            if names.count(one.co_name) > 1:     # several of one name may have changed places
+            if one.co_name in several:       # they may have changed places
                 below = signatures.of(one)
             consts.append(('code', one.co_name, one.co_freevars, below))
     return code.co_code, code.co_names, tuple(consts), getattr(code, 'co_exceptiontable', b'')

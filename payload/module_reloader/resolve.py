@@ -94,9 +94,12 @@ def distance(one, other):
     return row[-1]
 
 
+def full_path(text):
+    return text if text.startswith('/') else host.posix.getcwd().rstrip('/') + '/' + text
+
+
 def by_path(target, files):
-    text = target.text
-    full = text if text.startswith('/') else host.posix.getcwd().rstrip('/') + '/' + text
+    text, full = target.text, full_path(target.text)
     theirs = files.hits(stat_key(full), full)
     ours = ([], [])
     if target.ours is not None:
@@ -132,8 +135,9 @@ def resolve(targets, context):
     modules = scope.modules()
     files, found, seen = Files(modules), [], set()
     named = {target.text: by_name(target, modules) for target in targets if target.kind != 'path'}
-    asked = files.modules if len(named) < len(targets) else [module for hits in named.values() for module in hits]
-    evidence.ask([module.path for module in asked if module.path is not None], context)      # refused where a look would hang
+    # Refused where a look would hang: who imports from them is looked for in the sources of all.
+    paths = [module.path for module in modules if module.path is not None]
+    evidence.ask(paths + [full_path(target.text) for target in targets if target.kind == 'path'], context)
     for target in targets:
         hits = by_path(target, files) if target.kind == 'path' else named[target.text]
         sure = [module for module in hits if module.kind in ('source', 'sourceless')]
