@@ -95,7 +95,8 @@ static int refuse(const struct preflight *facts, struct mr_error *err)
 	if (!capable && target->yama >= 1)
 		return refuse_yama(facts, err);
 	mr_fail(err, MR_E_NOT_PERMITTED, target->attach_errno, "a security module forbids it");
-	return mr_hint(err, "its reason is in the kernel's log: %sdmesg | tail", facts->sudo ? "sudo " : "");
+	return mr_hint(err, "its reason may be in the kernel's log: %sdmesg | tail; if mr-attach runs in a sandbox, run it outside "
+			    "of that sandbox", facts->sudo ? "sudo " : "");
 }
 
 static int refuse_stopped(const struct mr_facts *target, struct mr_error *err)

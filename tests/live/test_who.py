@@ -33,6 +33,15 @@ os.execvp(sys.argv[1], sys.argv[1:])
 '''
 
 
+LANDLOCK = '''
+import ctypes, os, struct, sys
+call = ctypes.CDLL(None).syscall
+rules = call(444, struct.pack('Q', 1 << 11), 8, 0)      # of making block devices, which nobody here does
+ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+sys.exit(99) if rules < 0 or call(446, rules, 0) else os.execvp(sys.argv[1], sys.argv[1:])
+'''
+
+
 def as_user(uid, gid=None):
     return ['setpriv', '--reuid=%d' % uid, '--regid=%d' % (uid if gid is None else gid), '--clear-groups']
 
@@ -201,6 +210,22 @@ class Users(LiveTest):
                 if done is None or done.returncode == 99:
                     self.skipTest('no mounts here')
                 self.assertEqual(done.returncode, wanted, done)
+
+    def test_landlock(self):
+        """Who is in such a domain may trace nobody outside of it; it may be traced from outside."""
+        inside = [DEFAULT.program, '-c', LANDLOCK]
+        if subprocess.run(inside + ['true']).returncode == 99:
+            self.skipTest('no Landlock here')
+        with hostile('ready(); wait()', cwd='/') as outside:
+            before = Snapshot(outside.pid)
+            done = subprocess.run(inside + [self.binary, str(outside.pid), 'exec', '1'], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env=environment())
+            self.assertEqual((done.returncode, done.stdout), (4, b''), done)
+            self.assertIn(b'a security module forbids it', done.stderr)
+            self.assertIn(b'outside of that sandbox', done.stderr)
+            self.assertEqual(differences(before, Snapshot(outside.pid)), [])
+        with hostile('ready(); wait()', cwd='/', prefix=inside) as process:
+            self.may(0, process.pid)
 
     def test_without_proc(self):
         prefix = unshare('-m')
