@@ -285,7 +285,17 @@ def commit(change, plan, journal):
     for name in change.removed:
         if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
+    if {'__eq__', '__hash__'} & (set(change.staged) | set(change.removed)):
+        hashing(change, journal)
     return changed, added
+
+
+def hashing(change, journal):
+    """A class with an __eq__ of its own, and no __hash__, has None there: Python sees to that when it makes a class."""
+    bound = {name for one in change.path[-1].body for name in trees.bound(one)}
+    live, wanted = journal.get('class', change.kind, '__hash__'), None if '__eq__' in bound else journals.ABSENT
+    if '__hash__' not in bound and (live is None or live is journals.ABSENT):
+        journal.set('class', change.kind, '__hash__', wanted)
 
 
 def renew(plan, old, value, name, journal):

@@ -442,6 +442,8 @@ def other_kind(statement, live, owner):
     """Whether a member of the class OWNER is surely wrapped otherwise than its statement says, or was a lambda."""
     if is_lambda(live) and live.__qualname__ == owner + '.<lambda>' and not statement.decorator_list:
         return True
+    if live is None and statement.name == '__hash__':    # of a class that only had an __eq__
+        return True
     decorators = [one.id if trees.kind(one) == 'Name' else '?' for one in statement.decorator_list]
     known = {host.FunctionType: [], staticmethod: ['staticmethod'], classmethod: ['classmethod'],
              property: ['property']}.get(type(live))

@@ -24,7 +24,8 @@ def read(kind, owner, name):
     if kind == 'item':
         return owner.get(name, ABSENT)
     if kind == 'class':
-        return host.class_dict(owner).get(name, ABSENT)
+        found = host.class_dict(owner).get(name, ABSENT)
+        return ABSENT if name == '__new__' and host.part('population').is_no_new(found) else found
     if kind == 'bases':
         return BASES.__get__(owner)
     if kind == 'instances':
@@ -40,6 +41,8 @@ def calls(changes):
               ((type.__setattr__, 'class', False), []), ((type.__delattr__, 'class', True), []),
               ((setattr, 'function', False), [])]
     for kind, owner, name, value in changes:
+        if kind == 'class' and name == '__new__' and value is ABSENT:
+            value = host.part('population').no_new(owner)
         for (_, its, away), rows in groups:
             if kind == its and (value is ABSENT) == away:
                 rows.append((owner, name) if away else (owner, name, value))

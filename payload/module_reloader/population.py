@@ -28,6 +28,27 @@ def is_tracked(kind):
     return type.__dict__['__flags__'].__get__(kind) & TRACKED
 
 
+def no_new(kind):
+    """What stands for no __new__ in a class that had one: a class whose own goes goes on as if it had one, and object's would take
+    no arguments.  ABSENT where another base has one.  It leads to nothing of ours.
+    """
+    if any('__new__' in host.class_dict(one) for one in kind.__mro__[1:] if one is not object):
+        return journal.ABSENT
+
+    def __new__(cls, *args, **kwargs):
+        make = super(kind, cls).__new__
+        if make is object.__new__ and cls.__init__ is not object.__init__:
+            return make(cls)
+        return make(cls, *args, **kwargs)
+    made = host.FunctionType(__new__.__code__, {'__builtins__': host.builtin('builtins').__dict__}, '__new__', None, __new__.__closure__)
+    made.__dict__['__mr_absent__'] = True
+    return staticmethod(made)
+
+
+def is_no_new(value):
+    return type(value) is staticmethod and type(value.__func__) is host.FunctionType and '__mr_absent__' in value.__func__.__dict__
+
+
 def calls(changes):
     """What makes CHANGES of these kinds: see journal.calls()."""
     found = []

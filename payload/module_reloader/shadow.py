@@ -165,7 +165,7 @@ def inside_class(plan, change):
             if found is None or found and change.lent.setdefault(inner, found[0]) is not found[0]:
                 plan.refuse(full, 'line %d reads it as an earlier statement of the class binds it, and the class has what a '
                             'later one binds' % one.lineno)
-        if change.lent.get(inner) is live:
+        if change.lent.get(inner, change) is live:
             del change.lent[inner]
 
 

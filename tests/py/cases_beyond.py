@@ -32,6 +32,15 @@ case('registered_with_copyreg', K1, K2, 'import copyreg, pickle; copyreg.pickle(
      'pickle.loads(pickle.dumps(k)).a()', 2)
 case('typing_cache', K1, K2, 'import typing; T = typing.List[m.K]', 'typing.List[m.K] is T, T.__args__[0]().a()', (True, 2), (3, 7))
 
+case('hash_added_beside_eq', 'class K:\n    def __eq__(self, o): return True\n',
+     'class K:\n    def __eq__(self, o): return True\n    def __hash__(self): return 5\n', 'k = m.K()', 'hash(k), hash(m.K())', (5, 5))
+case('eq_without_hash', 'class K:\n    def __hash__(self): return 1\n    def o(self): return 1\n',
+     'class K:\n    def __eq__(self, o): return True\n    def o(self): return 2\n', 'k = m.K()', 'k.o(), m.K.__hash__', (2, None))
+case('eq_left', 'class K:\n    def __eq__(self, o): return True\n    def o(self): return 1\n', 'class K:\n    def o(self): return 2\n',
+     'k = m.K()', 'k.o(), k == m.K(), hash(k) != 0, len({k: 1})', (2, False, True, 1))
+NEW = 'class K:\n%s    def __init__(self, a): self.a = a\nclass S(K): pass\n'
+case('new_left', NEW % '    def __new__(cls, *a): return object.__new__(cls)\n', NEW % '', '', 'm.K(1).a, m.S(2).a', (1, 2))
+
 
 def dependency_left(test):
     os.unlink(test.path('b.py'))

@@ -82,6 +82,27 @@ class AllOrNothing(Program):
         self.assertEqual(dict(m.K.__dict__), before)
         self.assertEqual(m.K().a(), 1)
 
+    def test_a_new_that_is_taken_back(self):
+        """CPython goes on as if a class had the __new__ that was taken out of it, and object's takes no arguments."""
+        text = 'class K:\n%s    def __init__(self, a): self.a = a\nclass O:\n    def __new__(cls, a): return object.__new__(cls)\n' \
+            'class S(K, O): pass\n'
+        self.write(m=text % '')
+        m = self.load('m')
+        new = text % '    def __new__(cls, a): return super().__new__(cls, *[a][:super().__new__ is not object.__new__])\n'
+        self.write(m=new)
+        self.reload()
+        self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual((m.K(1).a, m.S(2).a), (1, 2))
+        self.assertRaises(TypeError, m.K)
+        self.write(m=new + 'm.x\n')
+        self.assertEqual(self.attempt()['status'], 1)
+        self.assertEqual((m.K(1).a, m.S(2).a), (1, 2))
+        self.write(m=new)
+        self.reload()
+        self.write(m=text % '')
+        self.reload()
+        self.assertEqual((m.K(1).a, m.S(2).a, self.entry(self.attempt('m'))['state']), (1, 2, 'unchanged'))
+
     def test_class_body_raises(self):
         self.write(m='class K:\n    x = 1\n')
         m = self.load('m')
