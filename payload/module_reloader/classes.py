@@ -285,7 +285,7 @@ def commit(change, plan, journal):
     for name in change.removed:
         if name in host.class_dict(change.kind):
             journal.set('class', change.kind, name, None if name == '__doc__' else journals.ABSENT)
-    if {'__eq__', '__hash__'} & (set(change.staged) | set(change.removed)):
+    if change.path and not (change.whole or change.header) and {'__eq__', '__hash__'} & (set(change.staged) | set(change.removed)):
         hashing(change, journal)
     return changed, added
 

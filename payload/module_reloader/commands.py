@@ -225,6 +225,8 @@ class Work:
             found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports, ran)
         if plan.module.kind == 'source' and (plan.statements or plan.classes or any(one.changed for one in plan.patches)):
             found = found + host.part('called').derived(self, plan, self.importers(imports), ran)
+        if plan.module.kind == 'source' and plan.target.exact and b'lambda' in plan.examined.data:
+            found = found + host.part('spent').derived(plan, self.signatures)
         for module, name, statement, data in found:
             if (module.name, name, statement.lineno) not in told:
                 told.add((module.name, name, statement.lineno))

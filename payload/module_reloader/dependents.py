@@ -6,7 +6,7 @@ source order, as with --reinit, in the place that their module has among the oth
 gets a plan for it.  Of what was made by calling functions that change, only constants are made again: what else a call gave may
 hold state.  One that is stale but was not named stays as it is: its new source must not run in part.
 """
-from . import called, forecast, plan as plans, rebind, scope, stale
+from . import called, forecast, plan as plans, rebind, scope, stale, trees
 
 
 def extend(work, planned):
@@ -19,7 +19,9 @@ def extend(work, planned):
         for one in called.derived(work, plan, lambda: imports, ran):
             if called.constant(*one[:2]):
                 found.append(one)
-        for module, name, _, _ in found:
+        for module, name, statement, _ in found:
+            if not trees.made_from(statement):       # a branch, a call: what it would do besides is not known
+                continue
             names = wanted.setdefault(id(module.dict), [])
             names.extend(one for one in name.split(', ') if one and one not in names)
             modules[id(module.dict)] = module

@@ -141,6 +141,9 @@ def compare(plan, old_root, new_root, signatures):
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
         plan.warnings.append('statements that left the source are not undone')
+    decorated = [name for unit in gone if units.is_decorated(unit) for name in unit.names() if name in plan.removed]
+    if decorated:
+        plan.warnings.append('what the decorators of %s did is not undone' % ', '.join(decorated))
     plan.rebound_here = host.part('shadow').rebound(examined.tree.body, plan.statements, new, gone, fresh)
     plan.called = units.calling(gone)
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}

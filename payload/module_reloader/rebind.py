@@ -216,18 +216,28 @@ def dependent(statements, local, short, changed, ran, prefix=''):
         what = trees.kind(statement)
         if trees.is_main_guard(statement):
             continue
-        if what == 'ClassDef':
-            for one in dependent(statement.body, local, short, changed, ran, prefix + statement.name + '.'):
-                yield one
-            continue
-        if statement.lineno not in ran and any(uses(one, local, short, changed) for one in trees.made_from(statement)):
+        mine = statement.lineno not in ran and any(uses(one, local, short, changed) for one in evaluated(statement))
+        inner = prefix + statement.name + '.' if what == 'ClassDef' else prefix
+        below = [one for body in trees.bodies(statement) or (statement.body if what == 'ClassDef' else (),)
+                 for one in dependent(body, local, short, changed, ran, inner)]
+        if mine and not (below and what != 'ClassDef'):
             names = trees.bound(statement)
             if not prefix:
                 local.update(names)
-            yield ', '.join(prefix + name for name in names), statement
-        for body in trees.bodies(statement):
-            for one in dependent(body, local, short, changed, ran, prefix):
-                yield one
+            yield ', '.join(dict.fromkeys(prefix + name for name in names)) or 'line %d' % statement.lineno, statement
+        for one in below:
+            yield one
+
+
+def evaluated(statement):
+    """The expressions that a statement evaluates itself: those that made a value, a condition, what is looped over, bases."""
+    what = trees.kind(statement)
+    if what == 'ClassDef':
+        return statement.decorator_list + statement.bases + [one.value for one in statement.keywords]
+    if trees.bodies(statement) or what == 'Expr':
+        found = [getattr(statement, name, None) for name in ('value', 'test', 'iter', 'subject')]
+        return [one for one in found if one is not None] + [one.context_expr for one in getattr(statement, 'items', ())]
+    return trees.made_from(statement)
 
 
 def aliases(tree, name):

@@ -266,6 +266,13 @@ def has_decorators(unit):
     return False
 
 
+def is_decorated(unit):
+    """Whether a unit defines a function or class below decorators."""
+    if any(one[0] == 'LOAD_BUILD_CLASS' for one in unit.tokens):
+        return has_decorators(unit)
+    return any(len(one) > 2 and one[1] == 'body' for one in unit.tokens) and any('CALL' in one[0] for one in unit.tokens)
+
+
 def calling(found):
     """The names of those of the units FOUND that call anything: decorators, too."""
     return {name for unit in found if any('CALL' in one[0] for one in unit.tokens) for name in unit.names()}

@@ -32,6 +32,39 @@ class Calls(Program):
         self.assertEqual((m.Y, m.Z, n.A, n.B, n.C, n.D, n.E, n.L.z, n.f), (3, 4, 3, 3, 3, 3, 3, 3, 3))
         self.assertEqual((n.app is app, n.k is k, m.c()), (True, True, 3))
 
+    def test_branches_calls_and_bases(self):
+        """They are listed, and not made again: what they did besides is not known."""
+        text = 'class A: pass\nclass B: pass\nX = 1\nBASE = A\nif X > 1:\n    def f(): return 1\nelse:\n    def f(): return 2\n' \
+            'L = []\nL.append(X)\nfor i in range(X): pass\nclass K(BASE): pass\nif X:\n    Y = X + 1\n'
+        self.write(m=text)
+        command('track')
+        m = self.load('m')
+        self.write(m=text.replace('X = 1', 'X = 2').replace('BASE = A', 'BASE = B'))
+        found = {('m', name) for name in ('f', 'line 10', 'i', 'K', 'Y')}
+        self.assertEqual(self.derived(self.reload('m', dry_run=True)), found)
+        self.assertEqual(self.derived(self.reload('m', dependents=True)), found - {('m', 'Y')})
+        self.assertEqual((m.f(), m.L, m.i, m.K.__base__ is m.A, m.Y), (2, [1], 0, True, 3))
+
+    def test_what_a_lambda_made_that_nobody_holds(self):
+        text = 'L = sorted([1, 2], key=lambda x: -x)\nH = {"a": lambda x: -x}\nclass K:\n    l = max([1, 2], key=lambda x: -x)\n' \
+            '    def f(self): return max([1, 2], key=lambda x: -x)\n'
+        self.write(m=text)
+        command('track')
+        m = self.load('m')
+        self.write(m=text.replace('-x', 'x'))
+        self.assertEqual(self.derived(self.reload('m', dry_run=True)), {('m', 'L'), ('m', 'K.l')})
+        self.assertEqual(self.derived(self.reload('m')), {('m', 'L'), ('m', 'K.l')})
+        self.assertEqual((m.L, m.K.l, m.H['a'](1), m.K().f()), ([2, 1], 1, 1, 2))
+
+    def test_what_decorators_did_is_not_undone(self):
+        text = 'import functools\n@functools.singledispatch\ndef f(x): return 1\n'
+        self.write(m=text + '@f.register(str)\ndef g(x): return 2\ndef plain(): pass\nclass K: pass\n')
+        command('track')
+        m = self.load('m')
+        self.write(m=text)
+        self.assertEqual(self.reload('m')['modules'][0]['warnings'], ['what the decorators of g did is not undone'])
+        self.assertEqual((m.f(''), hasattr(m, 'g')), (2, False))
+
     @unittest.skipIf(sys.version_info < (3, 7), 'has no dataclasses')
     def test_instances_of_a_class_that_is_made_anew(self):
         text = 'import dataclasses\n@dataclasses.dataclass\nclass K:\n    a: int = %d\nk = K()\n'
