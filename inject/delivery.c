@@ -36,7 +36,7 @@ int delivery_read(struct delivery *d, struct mr_error *err)
 {
 	int r;
 
-	visits_settle(d->target, 0);
+	visits_settle(d->target, 0, &d->answer->timing);
 	lease_keep(&d->lease, d->target);
 	r = block_read(d->target, &d->region, &d->head, err);
 	if (r < 0 || d->head.magic != REQUEST_MAGIC || d->head.token == d->region.token)
@@ -227,7 +227,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	if (d.mapped && r != -(int)MR_E_ENDED)
 		delivery_cleanup(&d);
 	visit_end(&d.visit);
-	visits_settle(target, now_ns() + SETTLE_LIMIT);
+	visits_settle(target, now_ns() + SETTLE_LIMIT, &ret->timing);
 	lease_give(&d.lease, target);
 	timing_take(&d);
 	ret->filter_unread = target->filters.unread;

@@ -307,12 +307,3 @@ bool thread_dispatches(const struct thread *thread)
 
 	return ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, thread->tid, sizeof(dispatch), &dispatch) == 0 && dispatch.mode;
 }
-
-void thread_abandon(struct thread *thread, uint64_t limit_ns)
-{
-	struct mr_error ignored = MR_ERROR_INIT;
-
-	if (thread->seized && !thread->held && thread_hold(thread, thread->tid, limit_ns, &ignored) < 0)
-		return;
-	(void)thread_release(thread, false);
-}

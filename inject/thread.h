@@ -30,7 +30,7 @@ struct thread {
 /*
  * Stops the thread and reads its registers and signal mask. Signals that arrive meanwhile are passed on. limit_ns is a
  * CLOCK_MONOTONIC time. Errors: ENDED, STOPPED (by SIGSTOP: let go again, still stopped), TRACED, NOT_PERMITTED,
- * NO_SAFE_POINT (did not stop in time, as in an uninterruptible sleep: it stays seized, call again or thread_abandon; or it
+ * NO_SAFE_POINT (did not stop in time, as in an uninterruptible sleep: it stays seized, call again; or it
  * was in a restartable sequence of rseq(2), and was let go).
  */
 int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_error *err);
@@ -57,8 +57,5 @@ long thread_filter(const struct thread *thread, unsigned int index, struct sock_
 
 /* Its own system calls, but for those of one stretch of code, become signals: prctl(2), PR_SET_SYSCALL_USER_DISPATCH. */
 bool thread_dispatches(const struct thread *thread);
-
-/* For a thread that was asked to stop and has not yet: waits up to limit_ns and lets it go. */
-void thread_abandon(struct thread *thread, uint64_t limit_ns);
 
 #endif

@@ -32,17 +32,6 @@ static void stuck_keep(struct mr_target *target, struct thread *thread)
 	thread->seized = false;
 }
 
-void visits_settle(struct mr_target *target, uint64_t limit_ns)
-{
-	for (size_t n = target->stuck_count; n > 0; n--) {
-		struct thread thread = target->stuck[n - 1];
-
-		target->stuck[n - 1] = target->stuck[--target->stuck_count];
-		thread_abandon(&thread, limit_ns);
-		stuck_keep(target, &thread);
-	}
-}
-
 /* CPython's own callers compute anew what is left of the time, but where a socket limits it. */
 static bool begins_anew(pid_t pid, const struct proc_syscall *blocked, bool python_caller)
 {
@@ -52,23 +41,31 @@ static bool begins_anew(pid_t pid, const struct proc_syscall *blocked, bool pyth
 	       socket_finite(pid, blocked->nr, blocked->arg[0]);
 }
 
+static struct visit visit_of(struct mr_target *target, struct mr_timing *timing)
+{
+	return (struct visit){ .target = target, .timing = timing,
+			       .scene = { .python = &target->python, .images = &target->images,
+					  .unwinder = target->unwinder, .verdicts = &target->verdicts } };
+}
+
+/* A thread that an earlier visit asked to stop is visited wherever that finds it: it may have stopped there already. */
 int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64_t limit_ns, struct mr_timing *timing,
 		struct mr_error *err)
 {
 	struct proc_syscall blocked;
 	struct scene rehearsal;
+	bool asked;
 	int r;
 
-	*visit = (struct visit){ .target = target, .timing = timing };
-	if (!stuck_take(target, tid, &visit->thread) && target->stuck_count == TARGET_STUCK_MAX)
+	*visit = visit_of(target, timing);
+	asked = stuck_take(target, tid, &visit->thread);
+	if (!asked && target->stuck_count == TARGET_STUCK_MAX)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "%d threads do not stop", TARGET_STUCK_MAX);
-	visit->scene = (struct scene){ .python = &target->python, .images = &target->images,
-				       .unwinder = target->unwinder, .verdicts = &target->verdicts };
 	target_syscall(target, tid, &blocked);
 	target_rehearse(target, &blocked, &rehearsal);
 	visit->python_caller = moment_python_caller(&rehearsal);
 	visit->rehearsed = blocked;
-	if (blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
+	if (!asked && blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
 	r = thread_hold(&visit->thread, tid, limit_ns, err);
@@ -250,4 +247,19 @@ void visit_end(struct visit *visit)
 		return;
 	again = visit->thread.call.result == -4 && called_again(visit);
 	account(visit, thread_release(&visit->thread, again));
+}
+
+/* As at the end of any visit: a wait in which a thread has stopped meanwhile goes on. */
+void visits_settle(struct mr_target *target, uint64_t limit_ns, struct mr_timing *timing)
+{
+	for (size_t n = target->stuck_count; n > 0; n--) {
+		struct mr_error ignored = MR_ERROR_INIT;
+		struct visit visit = visit_of(target, timing);
+
+		visit.thread = target->stuck[n - 1];
+		target->stuck[n - 1] = target->stuck[--target->stuck_count];
+		(void)thread_hold(&visit.thread, visit.thread.tid, limit_ns, &ignored);
+		stuck_keep(target, &visit.thread);
+		visit_end(&visit);
+	}
 }

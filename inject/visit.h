@@ -32,7 +32,7 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
  * A thread that could not be stopped (an uninterruptible sleep, a vfork) stays asked to, and stops one day: lets those go on
  * that have stopped since, or do so before limit_ns.
  */
-void visits_settle(struct mr_target *target, uint64_t limit_ns);
+void visits_settle(struct mr_target *target, uint64_t limit_ns, struct mr_timing *timing);
 
 /* Walks the stack of the held thread; depth in frames. */
 void visit_look(struct visit *visit, size_t depth);

@@ -8,6 +8,7 @@
     KINDS="a b"     which kinds of target (tests/storm/kinds.py); MR_ONLY chooses CPythons
     KILLS=0.25      the share of runs in which mr-attach is killed, interrupted, or left without memory
     LATE=0.02       seconds by which a wait may come later than the same waits of a twin that nobody attaches to
+    TURN=1          for how many seconds mr-attach looks for a moment where there is hardly any
     FIGURES=path    gets one line of JSON for each target
     TOOL=gdb        gdb's three calls instead of mr-attach, for comparison
 
@@ -42,8 +43,8 @@ GDB = ['gdb', '-batch', '-nx', '-iex', 'set debug-file-directory /nonexistent']
 
 RAISE = ('alarmraise', 'alarmexit')          # kinds whose handlers raise, in our code too
 
-# WINDOW: so many runs must leave no more than slack; PLANT: code that each request runs too.
-Plan = collections.namedtuple('Plan', 'runs seconds kills late gdb window plant', defaults=(1000, ''))
+# WINDOW: so many runs must leave no more than slack; PLANT: code that each request runs too; TURN: see above.
+Plan = collections.namedtuple('Plan', 'runs seconds kills late gdb window plant turn', defaults=(1000, '', '1'))
 
 
 class Run:
@@ -163,7 +164,7 @@ class Storm:
         arguments = ['-j', 'exec', self.plan.plant + code % (self.number, self.number)] if code else \
             ['info'] if kind == 'info' else ['reload-stale']
         if self.program.way in UNTOUCHED:
-            arguments = ['-t', '1'] + arguments
+            arguments = ['-t', self.plan.turn] + arguments
         return kind, Run(self.number, arguments, ending)
 
     def one(self):
@@ -314,7 +315,8 @@ def main():
     pythons = HERE_NOW if runs and not gdb or seconds >= 600 or os.environ.get('MR_ONLY') else (REQUIRED or [DEFAULT])
     kinds = os.environ.get('KINDS', '').split() or list(KINDS)
     cells = [(python, kind) for kind in kinds for python in pythons if not can(python, kind)]
-    plan = Plan(runs, seconds / max(1, len(cells)), 0 if gdb else number('KILLS', 0.25), number('LATE', 0.02), gdb)
+    plan = Plan(runs, seconds / max(1, len(cells)), 0 if gdb else number('KILLS', 0.25), number('LATE', 0.02), gdb,
+                turn=os.environ.get('TURN', '1'))
     absent = ['%s on %s (%s)' % (kind, python.name, can(python, kind)) for kind in kinds for python in pythons if can(python, kind)]
     draw.shuffle(cells)
     print('storm: seed %d, %d targets on %s%s' % (seed, len(cells), ' '.join(p.name for p in pythons),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,7 +65,7 @@ Test(visit, a_thread_that_could_not_stop_is_not_forgotten)
 	visit_end(&visit);
 	subject.shared->go = 1;
 	test_sleep(20);
-	visits_settle(&subject.target, test_now() + 1000 * MS);
+	visits_settle(&subject.target, test_now() + 1000 * MS, &timing);
 	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
 	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
 	cr_expect_eq(subject_tracer(subject.pid, subject.shared->other), 0);
@@ -231,6 +232,45 @@ Test(visit, a_wait_that_began_before_the_stop_is_called_again)
 	cr_assert_eq(subject_wait(&subject, 2000), 0);
 	cr_expect_eq(subject.shared->result, 0, "errno %d", subject.shared->error);
 	cr_expect_geq(subject.shared->ended - subject.shared->began, 400 * MS);
+	subject_end(&subject);
+}
+
+/* Asked to stop by an earlier look, which did not wait for it: it has stopped in this wait since. */
+static void asked_before(void)
+{
+	cr_assert_eq(ptrace(PTRACE_SEIZE, subject.pid, 0, 0), 0);
+	cr_assert_eq(ptrace(PTRACE_INTERRUPT, subject.pid, 0, 0), 0);
+	subject.target.stuck[0] = (struct thread){ .tid = subject.pid, .seized = true };
+	subject.target.stuck_count = 1;
+	for (int i = 0; i < 1000 && subject_state(subject.pid, subject.pid) != 't'; i++)
+		test_sleep(1);
+}
+
+Test(visit, one_that_stopped_late_in_such_a_wait_is_not_forgotten)
+{
+	subject_start(&subject, body_finite_epoll);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_epoll_wait));
+	subject_map(&subject);
+	asked_before();
+	cr_expect_eq(begin(subject.pid, 2000), 0, "%s", err.what);
+	visit_end(&visit);
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	cr_assert_eq(subject_wait(&subject, 2000), 0);
+	cr_expect_eq(subject.shared->result, 0, "errno %d", subject.shared->error);
+	subject_end(&subject);
+}
+
+Test(visit, one_that_stopped_late_in_such_a_wait_goes_on_with_it)
+{
+	subject_start(&subject, body_finite_epoll);
+	cr_assert(subject_blocked(subject.pid, subject.pid, SYS_epoll_wait));
+	subject_map(&subject);
+	asked_before();
+	visits_settle(&subject.target, test_now() + 2000 * MS, &timing);
+	cr_expect_eq(subject.target.stuck_count, 0);
+	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
+	cr_assert_eq(subject_wait(&subject, 2000), 0);
+	cr_expect_eq(subject.shared->result, 0, "errno %d", subject.shared->error);
 	subject_end(&subject);
 }
 
