@@ -97,8 +97,8 @@ def changes(plan, old_root, new_root, signatures):
             refused.append({'name': node.path, 'reason': 'the class statement changed, and the module no longer has '
                             'a class of its own under this name'})
             continue
-        hit = host.part('shadow').with_later(path[-1].body, [trees.at_line(path[-1].body, line) for unit in come
-                                                             for line in sorted(set(filter(None, unit.lines)))])
+        lines = set(filter(None, [line for unit in come for line in unit.lines]))
+        hit = host.part('shadow').with_later(path[-1].body, [one for _, one in trees.at_lines(path[-1].body, lines)])
         bound = {name for unit in new_units for name in unit.names()}
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)

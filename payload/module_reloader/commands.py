@@ -220,7 +220,7 @@ class Work:
         return self.result
 
     def derive(self, plan, imports):
-        ran, found, told = forecast.lines_run(self.plans), [], set()
+        ran, found, told, lines = forecast.lines_run(self.plans), [], set(), {}
         if plan.replaced:
             found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports, ran)
         if plan.module.kind == 'source' and (plan.statements or plan.classes or any(one.changed for one in plan.patches)):
@@ -230,8 +230,10 @@ class Work:
         for module, name, statement, data in found:
             if (module.name, name, statement.lineno) not in told:
                 told.add((module.name, name, statement.lineno))
+                if id(data) not in lines:
+                    lines[id(data)] = data.split(b'\n')
                 plan.derived.append({'module': module.name, 'name': name, 'line': statement.lineno,
-                                     'text': host.part('trees').text_of(statement, data)})
+                                     'text': host.part('trees').text_of(statement, lines[id(data)])})
 
     def importers(self, imports=None):
         """What gives the one rebind.Imports of this command, made when it is first needed."""

@@ -69,9 +69,8 @@ def bare(statement, tree, flags, signatures):
     return [one for unit in units.units_of(code, signatures) for one in unit.tokens if one[0] != 'SETUP_ANNOTATIONS']
 
 
-def same(gone, statement, plan, signatures):
-    """Whether the unit among GONE that made what STATEMENT makes had the same decorators."""
-    old = [unit for unit in gone if statement.name in unit.names()]
+def same(old, statement, plan, signatures):
+    """Whether the unit that made what STATEMENT makes, if only one is in OLD, had the same decorators."""
     if len(old) != 1 or getattr(statement, 'type_params', None):
         return False
     examined = plan.examined
@@ -84,14 +83,20 @@ def same(gone, statement, plan, signatures):
 
 def stay(plan, statements, body, gone, there, signatures, prefix=''):
     """Those of STATEMENTS in BODY that run without their decorators; THERE holds what they made, GONE are the old units."""
-    found = []
+    found, binding, units_of = [], {}, {}
+    for statement in body:
+        for name in set(trees.bound(statement)):
+            binding[name] = binding.get(name, 0) + 1
+    for unit in gone:
+        for name in set(unit.names()):
+            units_of.setdefault(name, []).append(unit)
     for one in statements:
         name, live = getattr(one, 'name', None), there.get(getattr(one, 'name', None))
-        if trees.kind(one) not in FUNCTIONS or not one.decorator_list or live is None or \
-                sum(name in trees.bound(other) for other in body) != 1 or not same(gone, one, plan, signatures):
+        if trees.kind(one) not in FUNCTIONS or not one.decorator_list or live is None or binding[name] != 1 or \
+                not same(units_of.get(name, ()), one, plan, signatures):
             continue
         inner = definition(live, name, plan.module.dict)
-        if inner is not None and fits(inner, prefix + name, plan.examined.code):
+        if inner is not None and fits(inner, plan.nodes(prefix + name)):
             found.append(one)
         elif inner is None and not host.among(type(live), WRAPPERS):
             plan.warnings.append('%s was decorated again: what its old wrapper kept in variables of its own starts anew'
@@ -99,9 +104,8 @@ def stay(plan, statements, body, gone, there, signatures, prefix=''):
     return found
 
 
-def fits(function, path, code):
-    """Whether the new code of PATH, if there is one only, can be given to FUNCTION."""
-    nodes = [node for node in codes.tree(code).walk() if node.path == path and not codes.is_class_body(node.code)]
+def fits(function, nodes):
+    """Whether the new code in NODES, if there is one only, can be given to FUNCTION."""
     return len(nodes) == 1 and codes.same_variables(function.__code__, nodes[0].code)
 
 
@@ -133,7 +137,9 @@ def is_special(name):
 
 def remain(plan, path, old, new):
     """Name the attributes of the function OLD that are not in NEW; those that the source puts on anything after it was made."""
-    source = put(plan.examined.tree.body)
+    if 'put' not in plan.known:
+        plan.known['put'] = put(plan.examined.tree.body)
+    source = plan.known['put']
     left = sorted(str(name) for name in old.__dict__ if name not in new and name not in source and not is_special(name))
     text = '%s: left alone, set by the program or by a decorator that is gone: %s' % (path, ', '.join(left))
     if left and text not in plan.warnings:

@@ -10,21 +10,21 @@ DEFINITIONS = ('FunctionDef', 'AsyncFunctionDef', 'ClassDef')
 
 def foresee(plan):
     """Say what the statements, classes, removals and patches of PLAN will do."""
-    there, data = plan.module.dict, plan.examined.data
+    there = plan.module.dict
     for statement in plan.statements:
         names = [name for name in trees.stored(statement) if name != '*']
         sort(plan, names, there, '')
-        show(plan.executed, statement, there, data)
+        show(plan.executed, statement, there, plan.examined)
     for change in plan.classes:
         members = known(host.class_dict(change.kind))
         sort(plan, members_of(change), members, change.name + '.')
         plan.gone.extend(change.name + '.' + name for name in change.removed if name in members)
         for statement in change.statements:
-            show(plan.executed, statement, members, data)
+            show(plan.executed, statement, members, plan.examined)
         if change.header:
             plan.changed.append(change.name)
         if change.header or change.whole:
-            show(plan.executed, change.path[-1], {change.path[-1].name: change}, data)
+            show(plan.executed, change.path[-1], {change.path[-1].name: change}, plan.examined)
         host.part('decorators').foresee(plan, change.statements, host.class_dict(change.kind), change.called, change.name + '.')
     if plan.statements:
         host.part('decorators').foresee(plan, plan.statements, there, plan.called)
@@ -97,11 +97,11 @@ def sort(plan, names, there, prefix):
         (plan.changed if name in there else plan.added).append(prefix + name)
 
 
-def show(found, statement, there, data):
+def show(found, statement, there, examined):
     """List a statement among those that run; a plain new definition is only added."""
     if trees.kind(statement) in DEFINITIONS and not statement.decorator_list and statement.name not in there:
         return
-    found.append({'line': statement.lineno, 'text': trees.text_of(statement, data)})
+    found.append({'line': statement.lineno, 'text': trees.text_of(statement, examined.lines())})
 
 
 def corrected(plan, names, there, prefix=''):

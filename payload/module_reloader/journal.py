@@ -82,37 +82,41 @@ class Journal:
     """The steps of one command, and what its next commit() will do."""
 
     def __init__(self):
-        self.steps, self.waiting, self.also = [], {}, []
+        self.steps, self.waiting, self.also = [], {}, []     # waiting: {(kind, id of the object): {name: step}}
 
     def get(self, kind, owner, name):
         """What stands there, or will when all that was said is done."""
-        step = self.waiting.get((kind, id(owner), name))
+        step = self.waiting.get((kind, id(owner)), {}).get(name)
         return read(kind, owner, name) if step is None else step[4]
 
     def set(self, kind, owner, name, value):
         """VALUE is to stand there; whether that is anything new."""
-        key = kind, id(owner), name
-        step = self.waiting.get(key)
+        there = self.waiting.setdefault((kind, id(owner)), {})
+        step = there.get(name)
         if step is not None:
             changes, step[4] = step[4] is not value, value
             return changes
         old = read(kind, owner, name)
         if old is not value:
-            self.waiting[key] = [kind, owner, name, old, value]
+            there[name] = [kind, owner, name, old, value]
         return old is not value
 
     def names(self, namespace):
-        """The names of a dictionary that wait: {name: value}."""
-        return {step[2]: step[4] for step in self.waiting.values() if step[0] == 'item' and step[1] is namespace}
+        """The names of a dictionary that wait: {name: step}."""
+        return self.waiting.get(('item', id(namespace)), {})
+
+    def planned(self):
+        """All steps that wait."""
+        return [step for there in self.waiting.values() for step in there.values()]
 
     def seen(self, namespace):
         """A copy of a dictionary as it will be."""
         found = dict(namespace)
-        for name, value in self.names(namespace).items():
-            if value is ABSENT:
+        for name, step in self.names(namespace).items():
+            if step[4] is ABSENT:
                 found.pop(name, None)
             else:
-                found[name] = value
+                found[name] = step[4]
         return found
 
     def call(self, function):
@@ -121,7 +125,7 @@ class Journal:
 
     def commit(self):
         """Do all that was said, at one moment."""
-        steps, also = [step for step in self.waiting.values() if step[3] is not step[4]], self.also
+        steps, also = [step for step in self.planned() if step[3] is not step[4]], self.also
         self.waiting, self.also = {}, []
         self.steps.extend(steps)
         at_once([(kind, owner, name, new) for kind, owner, name, _, new in steps], also)
@@ -132,14 +136,14 @@ class Journal:
 
     def forget(self, owner, name):
         """Empty a cache of the program, now and again when this is taken back: an item, or all of an lru_cache."""
-        self.waiting['cache', id(owner), name] = ['cache', owner, name, True, False]
+        self.waiting.setdefault(('cache', id(owner)), {})[name] = ['cache', owner, name, True, False]
 
     def roll_back(self):
         """Put everything back; the names of what could not be."""
-        first, failed, kept = {}, [], in_use(self.steps)
+        first, failed, kept = {}, [], set(map(id, in_use(self.steps)))
         for step in reversed(self.steps):
             kind, owner, name, old, _ = step
-            if not any(step is one for one in kept):
+            if id(step) not in kept:
                 first[kind, id(owner), name] = (kind, owner, name, old)
         changes = [one for one in first.values() if read(*one[:3]) is not one[3]]
         try:
@@ -164,17 +168,17 @@ def in_use(steps):
 def take_back(steps):
     """Undo STEPS of an earlier command; the names of what the program has changed since, which is kept."""
     work, used = Journal(), in_use(steps)
-    kept = sorted('module ' + step[2] for step in used if step[1] is host.sys.modules)
+    kept, used = sorted('module ' + step[2] for step in used if step[1] is host.sys.modules), set(map(id, used))
     for step in reversed(steps):
         kind, owner, name, old, new = step
         now = work.get(kind, owner, name)
-        if any(step is one for one in used):
+        if id(step) in used:
             continue
         if now is new or kind == 'function' and name in ('__defaults__', '__doc__', '__code__') and now == new:
             work.set(kind, owner, name, old)
         elif now is not old:
             kept.append(str(name))
-    kept.extend(host.part('population').stay(work.waiting) if any(key[0] == 'instances' for key in work.waiting) else ())
+    kept.extend(host.part('population').stay(work.planned()) if any(key[0] == 'instances' for key in work.waiting) else ())
     try:
         work.commit()
     except BaseException:

@@ -12,33 +12,38 @@ from . import codes, host, living, patch, state
 
 def find(work):
     """Give the functions that came their new code, with the next commit."""
-    for plan in work.plans:
-        tuples = list({id(one.co_consts): one.co_consts for done in plan.patches if done.changed
-                       for one in living.codes_below([done.old])}.values())
-        wanted = {id(one): one for part in tuples for one in part if codes.is_code(one) and not codes.is_inline(one)}
-        wanted[0] = host.compile_quietly('0', '', 'eval')    # nothing else refers to this one
-        references(wanted[0], plan, work, tuples)            # a function that is compiled when it is called: see lazy.py
-        counts = {key: references(one, plan, work, tuples) for key, one in wanted.items()} if len(wanted) > 1 else {}
-        doubtful = [wanted[key] for key, count in counts.items() if count > counts[0]]
-        known = {id(one.function) for one in plan.stuck}
-        for one in work.heap.look(*doubtful) if doubtful else ():
-            if type(one) is host.FunctionType and one.__globals__ is plan.module.dict and id(one.__code__) in wanted and \
-                    id(one) not in known:
-                follow(plan, one, work.journal)
+    plans = {id(plan.module.dict): plan for plan in work.plans}
+    tuples = list({id(one.co_consts): one.co_consts for plan in work.plans for done in plan.patches if done.changed
+                   for one in living.codes_below([done.old])}.values())
+    wanted = {id(one): one for part in tuples for one in part if codes.is_code(one) and not codes.is_inline(one)}
+    if not wanted:
+        return
+    wanted[0] = host.compile_quietly('0', '', 'eval')    # nothing else refers to this one
+    known = references(wanted, work, tuples)
+    counts = {key: sys.getrefcount(one) - known[key] for key, one in wanted.items()}
+    doubtful = [wanted[key] for key, count in counts.items() if count > counts[0]]
+    stuck = {id(one.function) for plan in work.plans for one in plan.stuck}
+    for one in work.heap.look(*doubtful) if doubtful else ():
+        if type(one) is host.FunctionType and id(one.__globals__) in plans and id(one.__code__) in wanted and id(one) not in stuck:
+            follow(plans[id(one.__globals__)], one, work.journal)
 
 
-def references(code, plan, work, tuples):
-    """How much refers to CODE besides what is known to: TUPLES of constants, records of ours, and frames that run it."""
-    steps = work.journal.steps + [step for entry in state.STATE['journal'] for step in entry['steps']]
-    known = sum(one is code for part in tuples for one in part) + sum(one is code for step in steps for one in step)
-    known += sum(one.old is code for one in plan.patches)
-    known += sum((one.old is code) + (one.function.__code__ is code) for one in plan.stuck)
-    known += work.signatures.known.get(id(code), (0, None))[1] is code
+def references(wanted, work, tuples):
+    """How often the codes WANTED, by id, stand in TUPLES of constants, records of ours, and frames that run them."""
+    rows = tuples + work.journal.steps + [step for entry in state.STATE['journal'] for step in entry['steps']]
+    rows.extend([one.old] for plan in work.plans for one in plan.patches)
+    rows.extend([one.old, one.function.__code__] for plan in work.plans for one in plan.stuck)
+    rows.append([work.signatures.known.get(key, (0, None))[1] for key in wanted])
     for frame in list(sys._current_frames().values()) if sys.version_info >= (3, 8) else ():
         while frame is not None:
-            known += frame.f_code is code
+            rows.append([frame.f_code])
             frame = frame.f_back
-    return sys.getrefcount(code) - known
+    found = dict.fromkeys(wanted, 0)
+    for row in rows:
+        for one in row:
+            if id(one) in found:
+                found[id(one)] += 1
+    return found
 
 
 def follow(plan, function, journal):

@@ -125,15 +125,19 @@ def frames(namespace):
 def may_be_suspended(patches, functions, signatures):
     """The code objects of generators and coroutines among PATCHES to which more refers than what we know of."""
     asked = [one for one in patches if one.changed and one.old.co_flags & codes.GENERATORS]
-    tuples = {id(code.co_consts): code.co_consts for code in codes_of(functions)} if asked else {}
-    found = []
-    for one in asked:
-        references = sum(function.__code__ is one.old for function in functions)
-        references += sum(other.old is one.old for other in patches if other is not one)
-        references += sum(const is one.old for consts in tuples.values() for const in consts)
-        references += signatures.known.get(id(one.old), (0, None))[1] is one.old
-        if others(sys.getrefcount(one.old)) != references:
+    known, found = references(patches, functions) if asked else {}, []
+    for one in asked:                        # its own `old` is counted by others()
+        if others(sys.getrefcount(one.old)) != known[id(one.old)] - 1 + (signatures.known.get(id(one.old), (0, None))[1] is one.old):
             found.append(one.old)
+    return found
+
+
+def references(patches, functions):
+    """{id of a code object: how often FUNCTIONS, their constants and PATCHES refer to it}."""
+    found, tuples = {}, {id(code.co_consts): code.co_consts for code in codes_of(functions)}
+    for row in list(tuples.values()) + [[function.__code__] for function in functions] + [[one.old] for one in patches]:
+        for one in row:
+            found[id(one)] = found.get(id(one), 0) + 1
     return found
 
 

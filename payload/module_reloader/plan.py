@@ -34,6 +34,7 @@ class Plan:
         self.hidden, self.rebound_here = set(), set()  # of those, the ones read between; names that changed statements bound
         self.fresh, self.lent = set(), {}    # ids of the statements that changed or came; by id: the values lent to a statement
         self.running = []
+        self.known = {}                      # what is told of the new source only once: see nodes() and decorators.remain()
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
         self.beyond = []                     # what ran code of the program, which may have done more than bind names
 
@@ -46,6 +47,15 @@ class Plan:
                     text = text[len(name) + 1:]
             found.add(text)
         return found
+
+    def nodes(self, path):
+        """The functions in the new code that have this path."""
+        if 'nodes' not in self.known:
+            found = self.known['nodes'] = {}
+            for node in codes.tree(self.examined.code).walk():
+                if not codes.is_class_body(node.code):
+                    found.setdefault(node.path, []).append(node)
+        return self.known['nodes'].get(path, ())
 
     def refuse(self, name, reason):
         self.refused.append({'name': name, 'reason': reason})
@@ -114,9 +124,9 @@ def compare(plan, old_root, new_root, signatures):
     gone, come = units.compare(old, new)
     fresh, come = come, come + host.part('shadow').overtaken(old, new)
     end, late = reached(plan.module, old, new), False
-    for line in sorted({line for unit in come for line in unit.lines + [unit.line] if line}):
-        statement = trees.at_line(examined.tree.body, line)
-        if statement is None or statement in plan.statements:
+    lines = {line for unit in come for line in unit.lines + [unit.line] if line}
+    for line, statement in trees.at_lines(examined.tree.body, lines):
+        if id(statement) in plan.fresh:
             continue
         if line >= end and not trees.is_main_guard(statement):
             late = True
@@ -130,13 +140,14 @@ def compare(plan, old_root, new_root, signatures):
                                                         signatures)
     stored = {name for unit in new for name in unit.names() + unit.names('STORE_GLOBAL')}
     stored.update(host.part('guess').assigned_by_functions(new_root))
-    plan.new_names = stored
-    bound = {name for unit in old for name in unit.names()}
-    for name in sorted(bound - stored - set(KEPT_NAMES)):
-        star = star_giving(plan, name)
-        if star is not None:                 # its own statement left: it is the one of the star import again
-            plan.statements.extend([] if star in plan.statements else [star])
-        elif still_ours(plan, name, gone, old_root, signatures):
+    plan.new_names, plan.called = stored, units.calling(gone)
+    left = sorted({name for unit in old for name in unit.names()} - stored - set(KEPT_NAMES))
+    stars, stores = given_by_stars(plan) if left else {}, units.stores(gone)
+    defined = {node.code.co_name for node in old_root.nodes}
+    for name in left:
+        if name in stars:                    # its own statement left: it is the one of the star import again
+            plan.statements.extend([] if stars[name] in plan.statements else [stars[name]])
+        elif still_ours(plan, name, stores.get(name, ()), name in defined):
             plan.removed.append(name)
     plan.removed.extend(left_by_stars(plan, [one for unit in gone for one in units.starred(unit)], stored))
     if any(not unit.names() for unit in gone) and not come:
@@ -145,21 +156,19 @@ def compare(plan, old_root, new_root, signatures):
     if decorated:
         plan.warnings.append('what the decorators of %s did is not undone' % ', '.join(decorated))
     plan.rebound_here = host.part('shadow').rebound(examined.tree.body, plan.statements, new, gone, fresh)
-    plan.called = units.calling(gone)
     plan.decorated = {name for unit in gone for name in unit.names() if units.has_decorators(unit)}
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
 
 
-def star_giving(plan, name):
-    """The statement of the new source whose star import gives NAME, or None."""
-    trees, order = host.part('trees'), host.part('order')
-    for statement in reversed(plan.examined.tree.body):
+def given_by_stars(plan):
+    """{name: the last statement of the new source whose star import gives it}."""
+    trees, order, found = host.part('trees'), host.part('order'), {}
+    for statement in plan.examined.tree.body:
         for one in trees.starred([statement]):
-            if name in order.starred(plan.module.dict, one.level, one.module):
-                return statement
-    return None
+            found.update(dict.fromkeys(order.starred(plan.module.dict, one.level, one.module), statement))
+    return found
 
 
 def left_by_stars(plan, stars, stored):
@@ -202,20 +211,17 @@ def skeleton(code, signatures):
     return code.co_code, code.co_names, tuple(consts), getattr(code, 'co_exceptiontable', b'')
 
 
-def still_ours(plan, name, gone, old_root, signatures):
-    """Whether a name that left the source still has the value that the source gave it."""
+def still_ours(plan, name, stores, defined):
+    """Whether a name that left the source still has the value that the source gave it: STORES, see units.stores(), or DEFINED."""
     if name not in plan.module.dict:
         return False
-    value = plan.module.dict[name]
-    units = host.part('units')
-    stores = [before for unit in gone for before, one in zip(unit.tokens, unit.tokens[1:]) if one[:2] == ('STORE_NAME', name)]
+    value, units = plan.module.dict[name], host.part('units')
     constants = [one[1] for one in stores if one[0] in units.CONSTANT and len(one) == 2]
     if constants and len(constants) == len(stores) and codes.live_key(value) not in constants:
         plan.warnings.append('%s left the source, and is kept: the program changed its value' % name)
         return False
     if type(value) is host.FunctionType and value.__globals__ is not plan.module.dict:
-        nodes = [node for node in old_root.nodes if node.code.co_name == name]
-        if nodes and value.__code__.co_filename != plan.module.filename() and name not in units.calling(gone):
+        if defined and value.__code__.co_filename != plan.module.filename() and name not in plan.called:
             plan.warnings.append('%s left the source, and is kept: the program replaced it' % name)
             return False
     return True

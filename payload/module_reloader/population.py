@@ -73,9 +73,9 @@ def movable(kind, other):
     return found if found and possible(CLASS, found[0], other) else []
 
 
-def stay(waiting):
-    """Names for the instances that the steps of a journal cannot give back to their old class: they were made since."""
-    for kind, owner, name, _, value in waiting.values():
+def stay(steps):
+    """Names for the instances that STEPS of a journal cannot give back to their old class: they were made since."""
+    for kind, owner, name, _, value in steps:
         if kind == 'instances' and instances(owner[0]) and not movable(owner[0], value):
             yield 'the instances of %s that were made since' % name
 

@@ -64,6 +64,15 @@ def heads(statement):
     return [one for one in found if one is not None]
 
 
+def mentioned(statements):
+    """The names in what STATEMENTS evaluate: first() finds no other to be read."""
+    found = set()
+    for one in trees.inside(statements):
+        found.update(node.id for head in heads(one) for node in below(head) if trees.kind(node) == 'Name')
+        found.update(mentioned(one.body) if trees.kind(one) == 'ClassDef' else ())
+    return found
+
+
 def places(targets):
     """The attributes and items among the targets of an assignment."""
     found = []

@@ -39,6 +39,7 @@ def arrange(plan, statements):
     for index, names in enumerate(bound):
         for name in names:
             places.setdefault(name, []).append(index)
+    readers = Readers(body)
     while count != len(chosen):
         count = len(chosen)
         follow(plan, bound, places, chosen)
@@ -48,11 +49,11 @@ def arrange(plan, statements):
             id(body[n]) in chosen for n in places[name] if n > index)} if id(statement) in chosen else None
         if names:
             plan.shadowed[id(statement)] = names
-            plan.hidden |= {name for name in names for one in body[index + 1:min(n for n in places[name] if n > index)]
-                            if id(one) not in chosen and reading.first([one], name) == reading.READS}
+            plan.hidden |= {name for name in names for one in readers.between(
+                name, index, min(n for n in places[name] if n > index)) if id(one) not in chosen}
         for name in bound[index] if id(statement) in chosen and trees.kind(statement) in SIMPLE[:3] else ():
             above = [n for n in places[name] if n < index and id(body[n]) not in chosen]
-            if above and any(id(one) not in chosen and reading.first([one], name) == reading.READS for one in body[above[-1] + 1:index]):
+            if above and any(id(one) not in chosen for one in readers.between(name, above[-1], index)):
                 plan.hidden.add(name)        # what they took leads to the new definition, as all who hold it do
     for found in list(too_late(plan, places, chosen)):
         if not lent(plan, *found):
@@ -62,6 +63,22 @@ def arrange(plan, statements):
     for change in plan.classes:
         inside_class(plan, change)
     return [one for one in body if id(one) in chosen]
+
+
+class Readers:
+    """The statements of a body that read a name before they bind it."""
+
+    def __init__(self, body):
+        self.body, self.places = body, None
+
+    def between(self, name, above, below):
+        if self.places is None:
+            self.places = {}
+            for number, one in enumerate(self.body):
+                for each in reading.mentioned([one]):
+                    self.places.setdefault(each, []).append(number)
+        return [self.body[number] for number in self.places.get(name, ()) if above < number < below and
+                reading.first([self.body[number]], name) == reading.READS]
 
 
 def follow(plan, bound, places, chosen):
@@ -84,7 +101,7 @@ def runs(plan, chosen):
     places = {id(one): number for number, top in enumerate(plan.examined.tree.body) for one in trees.inside([top])}
     for one in list(chosen.values()):
         own = set(trees.bound(one))
-        yield places[id(one)], one, [one], own, own & set(plan.module.dict) if id(one) not in plan.fresh else \
+        yield places[id(one)], one, [one], own, {name for name in own if name in plan.module.dict} if id(one) not in plan.fresh else \
             own & plan.rebound_here, None
     for one in plan.classes:
         if one.path:
@@ -98,12 +115,13 @@ def too_late(plan, places, chosen):
     the name has been bound again since. Where none is above, Python's own name is meant."""
     body, builtins = plan.examined.tree.body, host.builtin('builtins').__dict__
     several = {name for name, there in places.items() if len(there) > 1 or name in builtins}
+    eyes = Eyes(plan, several)
     for index, statement, parts, own, again, change in runs(plan, chosen):
-        for name in sorted((name for name in several | own if name in places), key=lambda name: places[name][0]):
+        for name in sorted(eyes.candidates(parts), key=lambda name: places[name][0]):
             there = places[name]
             above, below = [n for n in there if n < index], [n for n in there if n > index]
             if not (below or name in again) or not above and (name not in builtins or name in own) or \
-                    name in own and name not in again or not sees(plan, parts, name):
+                    name in own and name not in again or not eyes.see(parts, name):
                 continue
             if not above:
                 yield statement, None, name, [body[number] for number in below], change
@@ -112,15 +130,36 @@ def too_late(plan, places, chosen):
                 yield statement, body[above[-1]], name, [body[number] for number in below], change
 
 
-def sees(plan, parts, name):
-    """Whether what runs reads NAME before it binds it, itself or in a function of the module that it calls."""
-    found = reading.first(parts, name)
-    heads = [node for one in trees.inside(parts) for node in reading.heads(one)] if found is None else ()
-    if not any(trees.kind(one) == 'Call' for node in heads for one in reading.below(node)):
-        return found == reading.READS
-    called, module = host.part('called'), plan.module
-    place = called.Place(module, plan.examined.data, plan.examined.tree)
-    return called.Search((), {(id(module.dict), name)}, [place]).reads(heads, module.dict)
+class Eyes:
+    """Which of the names SEVERAL what runs reads before it binds them, itself or in functions of the module that it calls."""
+
+    def __init__(self, plan, several):
+        self.plan, self.several, self.searches = plan, several, {}
+
+    def candidates(self, parts):
+        """Those that it may read."""
+        reads = self.several and calls(parts) and self.followed(parts, frozenset(self.several))
+        return self.several if reads else self.several & reading.mentioned(parts)
+
+    def see(self, parts, name):
+        found = reading.first(parts, name)
+        return found == reading.READS or found is None and calls(parts) and self.followed(parts, frozenset([name]))
+
+    def followed(self, parts, names):
+        """Whether a function that PARTS call reads one of NAMES; what is found out of functions is kept."""
+        called, module = host.part('called'), self.plan.module
+        if names not in self.searches:
+            place = called.Place(module, self.plan.examined.data, self.plan.examined.tree)
+            self.searches[names] = called.Search((), {(id(module.dict), name) for name in names}, [place])
+        return self.searches[names].reads(evaluated(parts), module.dict)
+
+
+def evaluated(parts):
+    return [node for one in trees.inside(parts) for node in reading.heads(one)]
+
+
+def calls(parts):
+    return any(trees.kind(one) == 'Call' for node in evaluated(parts) for one in reading.below(node))
 
 
 def pull(plan, places, chosen):
@@ -154,14 +193,21 @@ def lent(plan, statement, above, name, below, change):
 def inside_class(plan, change):
     """The same for what statements of one class read of each other: no others run, but a value can be lent to all that do."""
     body, members = change.path[-1].body if change.path and not change.whole else (), host.class_dict(change.kind)
-    for name in sorted({name for one in body for name in trees.bound(one)}):
-        there, full = [number for number, one in enumerate(body) if name in trees.bound(one)], change.name + '.' + name
+    places, order, readers = {}, {id(one): number for number, one in enumerate(body)}, {}
+    for number, one in enumerate(body):
+        for name in set(trees.bound(one)):
+            places.setdefault(name, []).append(number)
+    for one in change.statements if places else ():
+        for name in reading.mentioned([one]):
+            readers.setdefault(name, []).append(one)
+    for name in sorted(places):
+        there, full = places[name], change.name + '.' + name
         inner = trees.mangled(name, change.path[-1].name)
         live = members.get(inner, journals.ABSENT)
-        for one in change.statements:
+        for one in readers.get(name, ()):
             if reading.first([one], name) != reading.READS or reading.accessor(one, name):
                 continue
-            found = wanted(plan, change, name, body, there, body.index(one), live)
+            found = wanted(plan, change, name, body, there, order[id(one)], live)
             if found is None or found and change.lent.setdefault(inner, found[0]) is not found[0]:
                 plan.refuse(full, 'line %d reads it as an earlier statement of the class binds it, and the class has what a '
                             'later one binds' % one.lineno)
@@ -189,10 +235,10 @@ def alike(one, other, name):
 
 def with_later(body, statements):
     """Of the body of a class the STATEMENTS, and those after them that bind one of their names."""
-    found, names = [], set()
+    found, names, chosen = [], set(), set(map(id, statements))
     for one in body:
         mine = set(trees.bound(one))
-        if one in statements or names & mine:
+        if id(one) in chosen or names & mine:
             found.append(one)
             names |= mine
     return found

@@ -19,54 +19,64 @@ MISSING = journals.ABSENT
 
 
 def can_wait(plan, one, work):
-    """Whether ONE, a statement or a change of a class, can run ahead of the moment of the commit."""
+    """The Judge of ONE, a statement or a change of a class, if it can run ahead of the moment of the commit; else None."""
     judge = Judge(plan, work)
     if hasattr(one, 'staged'):
         judge.inner = True
-        return not one.whole and not one.header and all(map(judge.statement, one.statements))
-    return judge.statement(one)
+        return judge if not one.whole and not one.header and all(map(judge.statement, one.statements)) else None
+    return judge if judge.statement(one) else None
 
 
 def early(plan, work):
-    """The statements of PLAN that bind new names only, and can run before their turn: new code may need the names."""
+    """(statement, its Judge) of those of PLAN that bind new names only, and can run early: new code may need the names."""
     there = work.journal.seen(plan.module.dict)
     for one in plan.statements:
         names = trees.bound(one)
-        planned = trees.kind(one) == 'ImportFrom' and Judge(plan, work).planned(one)
-        if names and not planned and not any(name in there for name in names) and \
-                not plan.options.get('full') and can_wait(plan, one, work):
-            yield one
+        if not names or plan.options.get('full') or any(name in there for name in names):
+            continue
+        judge = can_wait(plan, one, work)
+        if judge is not None and judge.planned(one) is None:
+            yield one, judge
 
 
-def execute(plan, statement, code, work):
-    """Run a statement that can wait, or is lent values; the journal gets what it binds."""
-    module, journal = plan.module, work.journal
-    local = {name: value for name, value in journal.names(module.dict).items() if value is not MISSING}
-    local.update(plan.lent.get(id(statement), ()))
+def execute(plan, statement, code, work, judge):
+    """Run a statement that can wait, as JUDGE says, or is lent values; the journal gets what it binds.
+
+    Of the names that are kept aside it is given those that its code mentions: no other can be told to be missing.
+    """
+    module, journal, lent = plan.module, work.journal, plan.lent.get(id(statement), {})
+    aside = journal.names(module.dict)
+    local = {name: aside[name][4] for name in code.co_names if name in aside and aside[name][4] is not MISSING}
+    local.update(lent)
     before, bound = dict(local), trees.bound(statement)
-    source = Judge(plan, work).planned(statement) if trees.kind(statement) == 'ImportFrom' else None
-    if source is None:
-        work.watched(plan, work.context.user, host.builtin('builtins').exec, code, module.dict, local)
+    source, run = judge.planned(statement) if judge is not None else None, host.builtin('builtins').exec
+    if source is not None:
+        local.update(taken(statement, source, journal))
+    elif judge is not None and judge.quiet:
+        work.context.user(run, code, module.dict, local)
     else:
-        seen = journal.seen(source)
-        names = {one.name: one.asname or one.name for one in statement.names}
-        if '*' in names:
-            names = {name: name for name in rebind.exported(seen)}
-        local.update((ours, seen[theirs]) for theirs, ours in names.items())
+        work.watched(plan, work.context.user, run, code, module.dict, local)
     for name, value in local.items():
-        if name not in before or before[name] is not value or name in plan.lent.get(id(statement), ()) and name in bound:
+        if name not in before or before[name] is not value or name in lent and name in bound:
             journal.set('item', module.dict, name, value)
 
 
+def taken(statement, source, journal):
+    """What an import takes from the namespace SOURCE of a module of the same command, as it will be: {name: value}."""
+    if statement.names[0].name == '*':
+        seen = journal.seen(source)
+        return {name: seen[name] for name in rebind.exported(seen)}
+    return {one.asname or one.name: journal.get('item', source, one.name) for one in statement.names}
+
+
 class Judge:
-    """Judges one statement of one module."""
+    """Judges one statement of one module; it is quiet if only the interpreter itself runs: nothing else is called."""
 
     def __init__(self, plan, work):
         self.dict, self.tree = plan.module.dict, plan.examined.tree
         self.package = plan.module.dict.get('__package__')
-        self.local, self.seen = work.journal.names(self.dict), work.journal.seen(self.dict)
-        self.names = {name: one.module.dict for one in work.plans for name in one.module.names}
-        self.journal, self.inner, self.own = work.journal, False, set()
+        self.names = work.names
+        self.journal, self.inner, self.own, self.quiet = work.journal, False, set(), True
 
     def statement(self, one):
         what = trees.kind(one)
@@ -91,14 +101,13 @@ class Judge:
         given = one.args
         args = given.args + given.kwonlyargs + getattr(given, 'posonlyargs', []) + [given.vararg, given.kwarg]
         notes = [one.returns] + [arg.annotation for arg in args if arg is not None]
-        late = host.sys.version_info >= (3, 14) or any(
-            trees.kind(part) == 'ImportFrom' and part.module == '__future__' and
-            any(alias.name == 'annotations' for alias in part.names) for part in self.tree.body)
+        late = host.sys.version_info >= (3, 14) or 'annotations' in trees.features(self.tree.body)
         return all(self.value(part) for part in given.defaults + given.kw_defaults + (notes if not late else [])
                    if part is not None)
 
     def decorator(self, node):
         """What a decorator's call makes is called in turn, and is as foreign."""
+        self.quiet = False
         return self.value(node) if trees.kind(node) == 'Call' else foreign(self.resolve(node))
 
     def new_class(self, one):
@@ -109,6 +118,7 @@ class Judge:
             if type(base) is not type or any('__init_subclass__' in host.class_dict(one) for one in base.__mro__[:-1]):
                 return False
         inner, own = self.inner, self.own
+        self.quiet = False                   # a value may have a __set_name__
         self.inner, self.own = True, {name for part in one.body for name in trees.bound(part)}
         try:
             return all(map(self.statement, one.body))
@@ -127,18 +137,20 @@ class Judge:
         if what == 'Lambda':
             return all(map(self.value, [one for one in node.args.defaults + node.args.kw_defaults if one is not None]))
         if what == 'Call':
+            self.quiet = False
             given = node.args + [one.value for one in node.keywords]
             return foreign(self.resolve(node.func)) and all(
                 self.plain(one) or foreign(self.resolve(one)) for one in given)
         if what == 'Attribute':
             return self.resolve(node) is not MISSING
         if what == 'Subscript' and foreign(self.resolve(node.value)):
+            self.quiet = False
             return self.value(node.slice.value if trees.kind(node.slice) == 'Index' else node.slice)
         return self.plain(node)
 
     def name(self, node):
         """Whether a name leads to what it is to lead to: the body of a class does not see what is kept aside."""
-        return node.id in self.own or not self.inner or node.id not in self.local
+        return node.id in self.own or not self.inner or node.id not in self.journal.names(self.dict)
 
     def plain(self, node):
         """Whether an expression has to do with plain values only, and so runs no code but Python's own."""
@@ -152,10 +164,11 @@ class Judge:
     def resolve(self, node):
         """What a dotted name leads to, or MISSING."""
         if trees.kind(node) == 'Name' and self.name(node) and node.id not in self.own:
-            return self.seen.get(node.id, host.builtin('builtins').__dict__.get(node.id, MISSING))
+            value = self.journal.get('item', self.dict, node.id)
+            return value if value is not MISSING else host.builtin('builtins').__dict__.get(node.id, MISSING)
         if trees.kind(node) == 'Attribute':
             owner = self.resolve(node.value)
-            if type(owner) is host.ModuleType and not any(owner.__dict__ is one for one in self.names.values()):
+            if type(owner) is host.ModuleType and not any(owner.__dict__ is one.dict for one in self.names.values()):
                 return owner.__dict__.get(node.attr, MISSING)
         return MISSING
 
@@ -164,16 +177,15 @@ class Judge:
 
     def planned(self, statement):
         """The namespace of the module of this command that has all the names that a statement imports; else None."""
-        if self.inner:
+        module = self.names.get(self.origin(statement)) if trees.kind(statement) == 'ImportFrom' and not self.inner else None
+        if module is None:
             return None
-        namespace = self.names.get(self.origin(statement))
-        if namespace is None:
-            return None
-        seen = self.journal.seen(namespace)
-        return namespace if all(one.name in seen or one.name == '*' for one in statement.names) else None
+        there = [one.name == '*' or self.journal.get('item', module.dict, one.name) is not MISSING for one in statement.names]
+        return module.dict if all(there) else None
 
     def importable(self, name, attributes=()):
         """Whether a module can be imported ahead: it is loaded, or nothing that its loading runs is of this command."""
+        self.quiet = False
         if name in self.names:
             return not attributes
         module, found = host.sys.modules.get(name), {}

@@ -25,7 +25,12 @@ class Examined:
     def __init__(self, module):
         self.module, self.state, self.problem, self.moved = module, 'fresh', None, False
         self.data = self.stat = self.code = self.tree = self.old = self.guess = None
-        self.baseline = 'none'
+        self.baseline, self.rows = 'none', None
+
+    def lines(self):
+        """The lines of the source."""
+        self.rows = self.data.split(b'\n') if self.rows is None else self.rows
+        return self.rows
 
 
 def doubtful(context, entries):

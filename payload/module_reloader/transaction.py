@@ -26,6 +26,7 @@ class Transaction:
         self.plans, self.context, self.signatures = plans, context, signatures
         self.journal, self.heap = journals.Journal(), living.Heap(context)
         self.modules, self.imports = modules, None
+        self.names = {name: plan.module for plan in plans for name in plan.module.names}
         self.current = plans[0] if plans else None
         self.begun, self.broken = False, None
         self.cause = None                    # what ended it
@@ -103,9 +104,9 @@ class Transaction:
             return self.journal.commit()
         self.opened = True
         for plan in self.plans:
-            for one in host.part('staging').early(plan, self):
-                self.early.setdefault(id(plan), []).append(one)
-                self.statement(plan, one, True)
+            for one, judge in host.part('staging').early(plan, self):
+                self.early.setdefault(id(plan), {})[id(one)] = one
+                self.statement(plan, one, judge)
         self.commit()
 
     def check_stacks(self):
@@ -122,17 +123,17 @@ class Transaction:
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements)]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
-            if one in self.early.get(id(plan), ()):
+            if id(one) in self.early.get(id(plan), ()):
                 continue
-            aside = staging.can_wait(plan, one, self)
-            if not aside:
+            judge = staging.can_wait(plan, one, self)
+            if judge is None:
                 self.open()
                 plan.beyond.append('line %d' % (one.path[-1] if hasattr(one, 'staged') else one).lineno)
             if hasattr(one, 'staged'):
                 self.change(plan, one)
             else:
-                self.statement(plan, one, aside)
-        for one in self.early.get(id(plan), ()):
+                self.statement(plan, one, judge)
+        for one in self.early.get(id(plan), {}).values():
             for name in host.part('trees').bound(one):
                 before.pop(name, None)
         changed = self.differences(before, self.journal.seen(plan.module.dict))
@@ -147,11 +148,12 @@ class Transaction:
 
     def differences(self, before, now):
         """{name: (old, new)} for the names of a module whose value is another object now."""
-        changed = {}
-        for name in set(before) | set(now):
-            old, new = before.get(name, journals.ABSENT), now.get(name, journals.ABSENT)
-            if old is not new and name not in ('__builtins__', '__annotations__', '__warningregistry__'):
-                changed[name] = (old, new)
+        absent, now = journals.ABSENT, dict(now)
+        changed = {name: (before.get(name, absent), new) for name, new in now.items() if before.get(name, absent) is not new}
+        if len(now) - len([name for name in changed if name not in before]) < len(before):
+            changed.update((name, (old, absent)) for name, old in before.items() if name not in now)
+        for name in ('__builtins__', '__annotations__', '__warningregistry__'):
+            changed.pop(name, None)
         return changed
 
     def watched(self, plan, function, *args):
@@ -169,13 +171,13 @@ class Transaction:
         for name, (old, new) in self.differences(before, plan.module.dict).items():
             self.journal.note('item', plan.module.dict, name, old, new)
 
-    def statement(self, plan, statement, aside):
-        """Run one statement of a module in its own namespace; ASIDE: what it binds is not seen before the commit."""
+    def statement(self, plan, statement, judge):
+        """Run one statement of a module in its own namespace; with a JUDGE what it binds is not seen before the commit."""
         module, tree = plan.module, plan.examined.tree
         trees = host.part('trees')
         names = trees.bound(statement)
-        seen = self.journal.seen(module.dict)
-        before = {name: seen[name] for name in names if name in seen}
+        shadowed = plan.shadowed.get(id(statement), ())
+        before = self.named(plan, set(names).union(shadowed))
         one = statement
         if host.sys.version_info >= (3, 14) and trees.kind(statement) == 'AnnAssign':
             host.part('fields').note(plan, self.journal)
@@ -187,19 +189,23 @@ class Transaction:
         finally:
             tree.body = body
         self.context.sources[module.filename()] = plan.examined.data
-        forecast.show(plan.ran, statement, before, plan.examined.data)
-        if not aside and id(statement) not in plan.lent:
+        forecast.show(plan.ran, statement, before, plan.examined)
+        if judge is None and id(statement) not in plan.lent:
             self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
         else:
-            host.part('staging').execute(plan, statement, code, self)
+            host.part('staging').execute(plan, statement, code, self, judge)
         made = {id(node.code) for node in codes.tree(code).walk()}
-        shadowed = plan.shadowed.get(id(statement), ())
         for name in names:
             if name not in shadowed:
                 self.settle(plan, name, before, made, statement)
         for name in shadowed:
-            self.journal.set('item', module.dict, name, seen.get(name, journals.ABSENT))
-        forecast.corrected(plan, names, self.journal.seen(module.dict))
+            self.journal.set('item', module.dict, name, before.get(name, journals.ABSENT))
+        forecast.corrected(plan, names, self.named(plan, names))
+
+    def named(self, plan, names):
+        """Those of NAMES that a module has, or will have: {name: value}."""
+        found = [(name, self.journal.get('item', plan.module.dict, name)) for name in names]
+        return {name: value for name, value in found if value is not journals.ABSENT}
 
     def settle(self, plan, name, before, made, statement):
         """After a statement bound NAME: a function that was there before becomes the new one and stays."""
@@ -233,9 +239,9 @@ class Transaction:
         """Make the members of a class that changed, then move them onto it."""
         self.context.sources[plan.module.filename()] = plan.examined.data
         for statement in change.statements:
-            forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined.data)
+            forecast.show(plan.ran, statement, host.class_dict(change.kind), plan.examined)
         if change.header or change.whole:
-            forecast.show(plan.ran, change.path[-1], {change.path[-1].name: self}, plan.examined.data)
+            forecast.show(plan.ran, change.path[-1], {change.path[-1].name: self}, plan.examined)
             host.part('remake').run(self, plan, change)
             return
         classes = host.part('classes')

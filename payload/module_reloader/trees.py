@@ -41,18 +41,30 @@ def classes(statements, path=()):
     return found
 
 
-def at_line(statements, line):
-    """The one of STATEMENTS in which LINE lies, or None."""
-    best = None
-    for statement in statements:
-        if start_line(statement) <= line:
-            best = statement
-    return best
+def at_lines(statements, lines):
+    """(line, the one of STATEMENTS in which it lies) of LINES, in order; none for those above all of them."""
+    starts, place = list(map(start_line, statements)), 0
+    for line in sorted(lines):
+        while place < len(starts) and starts[place] <= line:
+            place += 1
+        if place:
+            yield line, statements[place - 1]
 
 
 def starred(statements):
     """The `from ... import *` among statements, those inside of others included."""
     return [one for one in inside(statements) if kind(one) == 'ImportFrom' and one.names[0].name == '*']
+
+
+def features(statements):
+    """The names that `from __future__ import` takes; nothing but a docstring stands above it."""
+    found = []
+    for one in statements:
+        if kind(one) == 'ImportFrom' and one.module == '__future__':
+            found.extend(alias.name for alias in one.names)
+        elif kind(one) != 'Expr':
+            break
+    return found
 
 
 def is_main_guard(statement):
@@ -139,9 +151,8 @@ def literal(node):
     raise ValueError(what)
 
 
-def text_of(statement, data):
-    """The first line of a statement as it stands in the source."""
-    lines = data.split(b'\n', statement.lineno)
+def text_of(statement, lines):
+    """The first line of a statement as it stands in the LINES of the source."""
     line = lines[statement.lineno - 1] if len(lines) >= statement.lineno else b''
     return line.decode('utf-8', 'replace').strip()[:200]
 

@@ -278,6 +278,16 @@ def calling(found):
     return {name for unit in found if any('CALL' in one[0] for one in unit.tokens) for name in unit.names()}
 
 
+def stores(found):
+    """{name: what the instructions before those that store it in the units FOUND do}."""
+    names = {}
+    for unit in found:
+        for before, one in zip(unit.tokens, unit.tokens[1:]):
+            if one[0] == 'STORE_NAME':
+                names.setdefault(one[1], []).append(before)
+    return names
+
+
 def tokens_of(code, signatures):
     units = units_of(code, signatures)
     return None if units is None else [one for unit in units for one in unit.tokens]

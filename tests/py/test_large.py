@@ -5,7 +5,7 @@ import random
 import runpy
 import unittest
 
-from harness import PAYLOAD, Program
+from harness import PAYLOAD, Program, command
 
 LINES = 600                                  # statements; beyond some 500 there is no table of all pairs
 
@@ -29,6 +29,30 @@ class Large(Program):
         m, reload = self.change('COUNT = []\nA = 1\n' + between + 'Z = 1\n', 'COUNT = []\nA = 2\n' + between + 'Z = 2\n')
         answer = self.entry(reload())
         self.assertEqual((m.A, m.Z, len(m.COUNT), answer['changed']), (2, 2, LINES, ['A', 'Z']))
+
+
+    def test_what_calls_do_is_known(self):
+        """Names that functions bind, change and delete while many statements run: put back, and taken back by undo."""
+        text = 'GONE = 1\nCOUNT = []\ndef note(x):\n    global COUNT\n    COUNT = [x]\n    globals().pop("GONE", None)\n' \
+            '    globals()["CAME" + str(x)] = x\n    return x\nclass K:\n    made = 1\n' + ''.join(
+                'X%d = note(%%d + %d)\nY%d = (X%d, %%d)\ndef f%d(a=%%d):\n    return a\n' % ((n,) * 5) for n in range(30))
+        end = 'Z = %d\n'
+        self.write(m=text % ((0,) * 90) + end % 1)
+        m = self.load('m')
+        m.GONE = 'back'
+        before = dict(vars(m))
+        self.write(m=text % ((1,) * 90) + end % 2 + 'Z = Z / 0\n')
+        self.refused(self.attempt(), 'exception')
+        self.same(vars(m), before)
+        self.write(m=text % ((1,) * 90) + end % 2)
+        self.reload()
+        self.assertEqual((m.COUNT, m.X29, m.Y3, m.f3(), m.CAME30, hasattr(m, 'GONE')), ([30], 30, (4, 1), 1, 30, False))
+        self.assertIsNone(command('undo')['error'])
+        self.same(vars(m), before)
+        self.assertEqual(m.f3(), 0)
+
+    def same(self, names, before):
+        self.assertEqual({name for name in set(names) | set(before) if names.get(name, self) is not before.get(name, self)}, set())
 
 
 class Subsequences(unittest.TestCase):
