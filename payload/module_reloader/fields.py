@@ -44,8 +44,32 @@ def unannotated(statement):
     return made
 
 
+def without(plan, statement, journal, run):
+    """What RUN gives for a statement; where a function makes the annotations of the module, nothing inside of it annotates."""
+    if not are_made(plan):
+        return run(statement)
+    note(plan, journal)
+    places = [(body, number) for one in trees.inside([statement]) for body in trees.bodies(one) for number in range(len(body))]
+    kept = [(body, number, body[number]) for body, number in places if trees.kind(body[number]) == 'AnnAssign']
+    try:
+        for body, number, one in kept:
+            body[number] = unannotated(one)
+        return run(unannotated(statement))
+    finally:
+        for body, number, one in kept:
+            body[number] = one
+
+
+def are_made(plan):
+    """Whether a function makes the annotations of a module: from 3.14 on, unless they are texts."""
+    return host.sys.version_info >= (3, 14) and 'annotations' not in trees.features(plan.examined.tree.body)
+
+
 def note(plan, journal):
     """Have a module make the annotations of its new source, all of them (3.14 on)."""
+    if plan.known.setdefault('noted', False):
+        return
+    plan.known['noted'] = True
     namespace, code = plan.module.dict, plan.examined.code
     owners = codes.annotators(code)
     found = next((one for one in codes.children(code) if owners.get(id(one)) == ''), None)
@@ -54,6 +78,17 @@ def note(plan, journal):
             journal.set('item', namespace, '__annotate__', host.FunctionType(found, namespace, '__annotate__'))
         count = sum(trees.kind(one) == 'AnnAssign' for one in trees.inside(plan.examined.tree.body))
         journal.set('item', namespace, '__conditional_annotations__', set(range(count)))
+        journal.forget(namespace, '__annotations__')
+
+
+def forget(plan, journal):
+    """What annotations once evaluated to is forgotten where the function that makes them changes (3.14 on)."""
+    makers = {id(one.function) for one in plan.patches if one.changed and one.function.__name__ == '__annotate__'}
+    if id(plan.module.dict.get('__annotate__')) in makers:
+        journal.forget(plan.module.dict, '__annotations__')
+    for _, kind in baseline.classes_of(plan.module) if makers else ():
+        if id(host.class_dict(kind).get('__annotate_func__')) in makers:
+            journal.forget(kind, '__annotations_cache__')
 
 
 def maker(node, signatures):

@@ -53,7 +53,7 @@ def call(work, plan, function, argument):
     finally:
         for one, names in known:
             if one is not plan:
-                work.noted(one, names)
+                work.noted(one.module.dict, names)
     for one, names in known:
         changed = work.differences(names, one.module.dict)
         if changed:

@@ -8,7 +8,7 @@ none.
 
 A step is a plain list [kind, object, name, old, new]; ABSENT stands for nothing.  The kinds are item (of a dictionary),
 class (an attribute of a class), bases (of a class), instances (the class of all instances; the object is a list that
-holds it), cache (an item of a dictionary, or an lru_cache: whether it is empty), and function: an attribute.  Steps are
+holds it), cache (an item of a dictionary or class, or an lru_cache: whether it is empty), and function: an attribute.  Steps are
 put back as they were made, all at once, and each is read again afterwards.  The steps of a command that succeeded are
 what `undo` takes back: there, a place whose value is no longer the one that we put is the program's, and is left alone.
 """
@@ -31,7 +31,7 @@ def read(kind, owner, name):
     if kind == 'instances':
         return owner[0]
     if kind == 'cache':
-        return owner.get(name) is None if type(owner) is dict else not owner.cache_info()[3]
+        return host.part('population').is_empty(owner, name)
     return getattr(owner, name)
 
 
@@ -135,7 +135,7 @@ class Journal:
         self.steps.append([kind, owner, name, old, new])
 
     def forget(self, owner, name):
-        """Empty a cache of the program, now and again when this is taken back: an item, or all of an lru_cache."""
+        """Empty a cache of the program, now and again when this is taken back: an item of it, or all of an lru_cache."""
         self.waiting.setdefault(('cache', id(owner)), {})[name] = ['cache', owner, name, True, False]
 
     def roll_back(self):

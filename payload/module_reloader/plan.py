@@ -33,7 +33,7 @@ class Plan:
         self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
         self.hidden, self.rebound_here = set(), set()  # of those, the ones read between; names that changed statements bound
         self.fresh, self.lent = set(), {}    # ids of the statements that changed or came; by id: the values lent to a statement
-        self.running = []
+        self.running, self.unannotated = [], ()
         self.known = {}                      # what is told of the new source only once: see nodes() and decorators.remain()
         self.begun, self.ran = False, []     # whether anything was touched; the statements that were reached
         self.beyond = []                     # what ran code of the program, which may have done more than bind names
@@ -142,6 +142,9 @@ def compare(plan, old_root, new_root, signatures):
     stored.update(host.part('guess').assigned_by_functions(new_root))
     plan.new_names, plan.called = stored, units.calling(gone)
     left = sorted({name for unit in old for name in unit.names()} - stored - set(KEPT_NAMES))
+    if type(plan.module.dict.get('__annotations__')) is dict:
+        fields = host.part('fields')
+        plan.unannotated = set(fields.annotated(gone)) - set(fields.annotated(new))
     stars, stores = given_by_stars(plan) if left else {}, units.stores(gone)
     defined = {node.code.co_name for node in old_root.nodes}
     for name in left:

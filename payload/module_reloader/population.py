@@ -8,6 +8,7 @@ classes with empty __slots__.  Whether CPython allows a change is tried, and tak
 from . import host, journal, living
 
 CLASS = object.__dict__['__class__']
+ANNOTATIONS = '__annotations__', '__annotations_cache__'     # they are there when they are not None
 TRACKED = 1 << 14                            # the type flag for instances that the collector knows
 
 
@@ -55,6 +56,9 @@ def calls(changes):
     for kind, owner, name, value in changes:
         if kind == 'bases':
             found.append(map(journal.BASES.__set__, (owner,), (value,)))
+        elif kind == 'cache' and name in ANNOTATIONS:
+            away = dict.__delitem__ if type(owner) is dict else type.__delattr__
+            found.append(map(away, *([], []) if is_empty(owner, name) else ([owner], [name])))
         elif kind == 'cache' and type(owner) is dict:
             found.append(map(dict.__setitem__, (owner,), (name,), (None,)))
         elif kind == 'cache':                # what it holds may have finalizers: it is let go of after the call
@@ -65,6 +69,12 @@ def calls(changes):
             found.append(map(CLASS.__set__, there, [value] * len(there)))
             found.append(map(list.__setitem__, (owner,), (0,), (value,)))
     return found
+
+
+def is_empty(owner, name):
+    """Whether a cache is: see journal.py."""
+    there = host.class_dict(owner) if host.is_class(owner) else owner
+    return owner.cache_info()[3] == 0 if not hasattr(type(there), 'get') else there.get(name) is None
 
 
 def movable(kind, other):

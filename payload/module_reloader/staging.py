@@ -48,6 +48,8 @@ def execute(plan, statement, code, work, judge):
     aside = journal.names(module.dict)
     local = {name: aside[name][4] for name in code.co_names if name in aside and aside[name][4] is not MISSING}
     local.update(lent)
+    if lent and '__annotations__' in module.dict:
+        local['__annotations__'] = module.dict['__annotations__']
     before, bound = dict(local), trees.bound(statement)
     source, run = judge.planned(statement) if judge is not None else None, host.builtin('builtins').exec
     if source is not None:

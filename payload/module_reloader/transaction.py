@@ -67,7 +67,7 @@ class Transaction:
                 patch.apply(plan, self.journal)
             for plan in self.plans:
                 self.current, plan.begun = plan, True
-                if plan.statements or plan.classes or plan.removed:
+                if plan.statements or plan.classes or plan.removed or plan.unannotated:
                     self.module(plan)
             self.commit()
             self.check_stacks()
@@ -92,6 +92,8 @@ class Transaction:
         held = []                            # what the caches hold may have finalizers
         for plan in self.plans:
             patch.follow_lines(plan, self.journal)
+            if host.sys.version_info >= (3, 14) and any(one.changed and one.path.endswith('__annotate__') for one in plan.patches):
+                host.part('fields').forget(plan, self.journal)
             patched = {id(one.function) for one in plan.patches if one.changed} | set(map(id, plan.renewed))
             for wrapper in patch.wrapper_caches(plan.module, patched):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
@@ -120,6 +122,9 @@ class Transaction:
         before = self.journal.seen(plan.module.dict)
         for name in plan.removed:            # first: what runs now must do without them
             self.journal.set('item', plan.module.dict, name, journals.ABSENT)
+        notes = plan.module.dict.get('__annotations__')
+        for name in plan.unannotated if type(notes) is dict else ():
+            self.journal.set('item', notes, name, journals.ABSENT)
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements)]
         work += [(one.path[-1].lineno, -1 - number, one) for number, one in enumerate(plan.classes)]
         for _, _, one in sorted(work, key=lambda item: item[:2]):
@@ -158,36 +163,27 @@ class Transaction:
 
     def watched(self, plan, function, *args):
         """Run code of the program, and write down what it did to the module's names, even if it fails."""
-        before, loaded = dict(plan.module.dict), dict(host.sys.modules)
+        loaded, notes = dict(host.sys.modules), plan.module.dict.get('__annotations__')
+        before = [(one, dict(one)) for one in (plan.module.dict, notes) if type(one) is dict]
         try:
             return function(*args)
         finally:
             if len(host.sys.modules) != len(loaded) or host.sys.modules.keys() != loaded.keys():
                 host.part('newcomers').note(loaded, self.journal)
-            self.noted(plan, before)
+            for namespace, names in before:
+                self.noted(namespace, names)
 
-    def noted(self, plan, before):
-        """Write down what became of the names of a module, that had those of BEFORE."""
-        for name, (old, new) in self.differences(before, plan.module.dict).items():
-            self.journal.note('item', plan.module.dict, name, old, new)
+    def noted(self, namespace, before):
+        """Write down what became of the names of a module, or of its annotations, that had those of BEFORE."""
+        for name, (old, new) in self.differences(before, namespace).items():
+            self.journal.note('item', namespace, name, old, new)
 
     def statement(self, plan, statement, judge):
         """Run one statement of a module in its own namespace; with a JUDGE what it binds is not seen before the commit."""
-        module, tree = plan.module, plan.examined.tree
-        trees = host.part('trees')
-        names = trees.bound(statement)
+        module, names = plan.module, host.part('trees').bound(statement)
         shadowed = plan.shadowed.get(id(statement), ())
         before = self.named(plan, set(names).union(shadowed))
-        one = statement
-        if host.sys.version_info >= (3, 14) and trees.kind(statement) == 'AnnAssign':
-            host.part('fields').note(plan, self.journal)
-            one = host.part('fields').unannotated(statement)
-        body, tree.body = tree.body, [one]
-        try:
-            code = host.part('classes').compiled(tree, module.filename(), plan.examined.code.co_flags & host.FUTURE_FLAGS,
-                                                 [one for one in plan.undecorated if one is statement])
-        finally:
-            tree.body = body
+        code = self.compiled(plan, statement)
         self.context.sources[module.filename()] = plan.examined.data
         forecast.show(plan.ran, statement, before, plan.examined)
         if judge is None and id(statement) not in plan.lent:
@@ -201,6 +197,21 @@ class Transaction:
         for name in shadowed:
             self.journal.set('item', module.dict, name, before.get(name, journals.ABSENT))
         forecast.corrected(plan, names, self.named(plan, names))
+
+    def compiled(self, plan, statement):
+        """The code of one statement, in its place in the source."""
+        tree, body, classes = plan.examined.tree, plan.examined.tree.body, host.part('classes')
+        flags, undecorated = plan.examined.code.co_flags & host.FUTURE_FLAGS, [one for one in plan.undecorated if one is statement]
+
+        def run(one):
+            tree.body = [one]
+            return classes.compiled(tree, plan.module.filename(), flags, undecorated)
+
+        try:
+            annotates = any(type(one).__name__ == 'AnnAssign' for one in host.part('trees').inside([statement]))
+            return host.part('fields').without(plan, statement, self.journal, run) if annotates else run(statement)
+        finally:
+            tree.body = body
 
     def named(self, plan, names):
         """Those of NAMES that a module has, or will have: {name: value}."""

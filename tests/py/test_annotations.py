@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Annotations of a module and of its classes: those of the new source after a reload, those of the old one after undo."""
+import sys
+import unittest
+
+from harness import Program, command
+
+FUTURE = 'from __future__ import annotations\n'
+PAIR = 'A: int = 0\nX: int = 1\n'
+CASES = {                                    # what becomes of PAIR, and the annotations then
+    'values too': ('A: int = 0\nX: str = 2\nZ: float = 5\n', {'A': 'int', 'X': 'str', 'Z': 'float'}),
+    'annotation only': ('A: int = 0\nX: str = 1\n', {'A': 'int', 'X': 'str'}),
+    'name left': ('A: int = 0\n', {'A': 'int'}),
+    'annotation left': ('A: int = 0\nX = 1\n', {'A': 'int'}),
+}
+
+
+def told(owner):
+    return {name: getattr(note, '__name__', note) for name, note in owner.__annotations__.items()}
+
+
+class Annotations(Program):
+    def check(self, before, after, expected, of=lambda m: m):
+        """As reload and undo leave them: whether or not anybody looked at them before, which Python 3.14 remembers."""
+        for looks in (True, False):
+            self.write(m=before)
+            m = self.load('m')
+            first = told(of(m)) if looks else None
+            self.write(m=after)
+            self.reload()
+            self.assertEqual(told(of(m)), expected)
+            self.assertIsNone(command('undo')['error'])
+            self.assertEqual(told(of(m)), first or {'A': 'int', 'X': 'int'})
+            del sys.modules['m']
+
+    def test_of_a_module(self):
+        for name, (after, expected) in CASES.items():
+            with self.subTest(name):
+                self.check(PAIR, after, expected)
+
+    @unittest.skipIf(sys.version_info < (3, 7), 'needs Python 3.7')
+    def test_as_texts(self):
+        for name, (after, expected) in CASES.items():
+            with self.subTest(name):
+                self.check(FUTURE + PAIR, FUTURE + after, expected)
+
+    def test_of_a_class(self):
+        for name in ('annotation only', 'name left'):
+            after, expected = CASES[name]
+            with self.subTest(name):
+                body, new = ('class C:\n    ' + text.replace('\n', '\n    ') + '\n' for text in (PAIR, after))
+                self.check(body, new, expected, lambda m: m.C)
+
+    def test_in_a_branch(self):
+        text = 'A: int = 0\nif A == 0:\n    X: %s = %d\n'
+        self.check(text % ('int', 1), text % ('str', 2), {'A': 'int', 'X': 'str'})
+
+    def test_of_a_value_that_was_lent(self):
+        text = 'A: int = 0\nY = 1\nX: %s = Y + %d\nY = 2\n'
+        self.check(text % ('int', 1), text % ('str', 5), {'A': 'int', 'X': 'str'})
+
+    def test_of_what_fails(self):
+        self.write(m=PAIR + 'Z = 1\n')
+        m = self.load('m')
+        before = told(m)
+        self.write(m=PAIR.replace('int = 1', 'str = 2') + 'Z = 1 / 0\n')
+        self.refused(self.attempt(), 'exception')
+        self.assertEqual((told(m), m.X), (before, 1))
+
+
+if __name__ == '__main__':
+    unittest.main()
