@@ -90,14 +90,26 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
                               % (statement.lineno, ', '.join(names)))
         return False
     for target in getattr(statement, 'targets', [getattr(statement, 'target', None)]):
-        name = target.id if trees.kind(target) == 'Name' else None
-        if name is None or name in keep or same_value(namespace[name], source):
-            continue
-        if type(source) in (list, dict, set) and type(namespace[name]) is type(source) and not source:
-            continue
-        guess.undecided.append({'name': prefix + name, 'line': statement.lineno, 'live': show(namespace[name]),
-                                'source': show(source)})
+        for name, part in shared_out(target, source):
+            if name in keep or same_value(namespace[name], part):
+                continue
+            if type(part) in (list, dict, set) and type(namespace[name]) is type(part) and not part:
+                continue
+            guess.undecided.append({'name': prefix + name, 'line': statement.lineno, 'live': show(namespace[name]),
+                                    'source': show(part)})
     return False
+
+
+def shared_out(target, value):
+    """What an assignment of VALUE gives to the names of its target: [(name, value)]."""
+    if trees.kind(target) == 'Name':
+        return [(target.id, value)]
+    places, kinds = list(getattr(target, 'elts', ())), list(map(trees.kind, getattr(target, 'elts', ())))
+    value = list(value) if type(value) in (tuple, list, str, bytes) else []
+    if 'Starred' in kinds:
+        first, more = kinds.index('Starred'), len(value) - len(places) + 1
+        places[first], value[first:first + more] = places[first].value, [value[first:first + more]]
+    return [found for one, part in zip(places, value) for found in shared_out(one, part)]
 
 
 def annotations_of(parent, signatures):
@@ -181,6 +193,9 @@ def left_over(result, module, bound, tree, runtime, classes):
 def compare_statement(result, statement, namespace, runtime):
     what = trees.kind(statement)
     if trees.is_main_guard(statement) or what in ('Pass', 'Global', 'Delete'):
+        left = [one.id for one in getattr(statement, 'targets', ()) if getattr(one, 'id', None) in namespace]
+        if left and what == 'Delete':
+            result.warnings.append('line %d: %s may be there still: it was not run again' % (statement.lineno, ', '.join(left)))
         return
     names = trees.bound(statement)
     missing = [name for name in names if name not in namespace and name != '*']
@@ -201,6 +216,8 @@ def compare_statement(result, statement, namespace, runtime):
             compare_star(result, statement, namespace, runtime)
         elif what == 'ImportFrom':
             compare_import(result, statement, namespace, runtime)
+        elif what == 'Import':
+            compare_modules(result, statement, namespace, runtime)
     elif what == 'Expr' and trees.kind(statement.value) in ('Constant', 'Str'):
         pass
     elif not only_definitions(statement) or names and len(missing) == len(names) and not for_checkers(statement):
@@ -341,6 +358,15 @@ def compare_import(result, statement, namespace, runtime):
                                      'source': '%s.%s, another object' % (name, one.name)})
 
 
+def compare_modules(result, statement, namespace, runtime):
+    """`import x.y as z`: the name holds the module, if it is the same import that the module ran."""
+    for one in statement.names:
+        name, local = (one.name, one.asname) if one.asname else [one.name.partition('.')[0]] * 2
+        there = host.sys.modules.get(name)
+        if there is not None and namespace[local] is not there and local not in runtime:
+            result.undecided.append({'name': local, 'line': statement.lineno, 'live': show(namespace[local]), 'source': name})
+
+
 def compare_star(result, statement, namespace, runtime):
     """`from x import *`: it is run if the module lacks something of it."""
     if set(order.starred(namespace, statement.level, statement.module)) - set(namespace) - runtime:
@@ -349,10 +375,14 @@ def compare_star(result, statement, namespace, runtime):
 
 def compare_bases(result, kind, path, scope, name):
     """A class with other bases is run again; one that stands in a class cannot be."""
-    statement = path[-1]
-    bases = [scope.get(base.id, base) for base in statement.bases if trees.kind(base) == 'Name' and base.id in scope]
-    if len(bases) == len(statement.bases) and not statement.decorator_list and \
-            tuple(bases or (object,)) != kind.__bases__ and all(map(host.is_class, bases)):
+    statement, names = path[-1], dict(host.builtin('builtins').__dict__, **scope)
+    bases = [decorators.resolved(base, names) for base in statement.bases]
+    if any(one is kind for one in bases):    # `class K(K)`
+        return
+    there = kind.__bases__
+    other = [id(one) for one in bases or [object]] != [id(one) for one in there] if all(map(host.is_class, bases)) else \
+        there == (object,) and not any(trees.kind(base) == 'Call' for base in statement.bases)      # a call may give none
+    if other and not statement.decorator_list:
         if len(path) > 1:
             result.refused.append({'name': name, 'reason': 'the bases of a class in a class changed'})
         else:

@@ -36,8 +36,10 @@ class Target:
         same = [node for node in nodes if self.signatures.of(node.code) == mine]
         if same:
             return same[0].code, None, path
-        if len(nodes) == 1:
+        if len(nodes) == 1 and (len(self.live.get(path, ())) < 2 or code.co_argcount == nodes[0].code.co_argcount):
             return nodes[0].code, None, path
+        if len(nodes) == 1:                  # such as a setter, and the source has a getter only
+            return None, 'the new source has nothing that is certainly its successor', path
         live = self.live.get(path, set())    # of several with one name, those that others run are taken
         free = [node for node in nodes if self.signatures.of(node.code) not in live]
         if len(free) == 1 and len(live - {self.signatures.of(node.code) for node in nodes}) == 1:

@@ -248,6 +248,29 @@ class Staleness(Program):
         self.reload('m', reinit=['RATE'])
         self.assertEqual(m.RATE, 0.2)
 
+    def test_without_witness_other_things_are_compared_too(self):
+        """What was said to be nothing stale, or broke the class."""
+        sys.dont_write_bytecode = True
+        text = 'import json as j\na, (b, *c) = 1, (2, 3, 4)\nclass E(Exception): pass\nclass G: pass\nclass K:\n' \
+            '    def f(self): return 1\nclass K(K):\n    def f(self): return super().f() + 1\nclass P:\n    @property\n' \
+            '    def x(self): return 1\n    @x.setter\n    def x(self, value): self.y = value\n'
+        self.write(m=text)
+        m = self.load('m')
+        p, e = m.P(), m.E()
+        self.write(m=text + '# a comment\n')
+        self.assertEqual(self.entry(self.attempt('m'))['state'], 'unchanged')
+        for old, new, told in (('json as', 'os as', 'm.j is'), ('3, 4)', '3, 5)', 'm.c is [3, 4], and the source says [3, 5]'),
+                               ('(2, 3', '(5, 3', 'm.b is 2, and the source says 5')):
+            self.write(m=text.replace(old, new))
+            self.assertIn(told, self.refused(self.attempt('m'), 'undecided')['message'])
+        self.write(m=text.replace('Exception', 'ValueError') + 'del a\n')
+        self.assertIn('line 14: a may be there still: it was not run again', self.entry(self.reload('m'))['warnings'])
+        self.assertTrue(isinstance(e, ValueError) or m.E is not type(e))
+        self.assertEqual((m.K().f(), p.x), (2, 1))
+        self.write(m=text[:text.index('    @x.setter')].replace('Exception', 'ValueError').replace('return 1\n', 'return 7\n'))
+        self.reload('m', full=True)
+        self.assertEqual(p.x, 7)
+
     def test_keep(self):
         sys.dont_write_bytecode = True
         self.write(m='RATE = 0.1\n' + F1)
