@@ -44,6 +44,12 @@ static bool block_ours(const struct mr_target *target, const struct request_bloc
 	return block->version == REQUEST_VERSION && block->pid == (uint32_t)target->facts.ns_pid;
 }
 
+/* Has the call in CPython's queue nothing to do any more? It was taken back, or others did it; if it did, it is about to leave. */
+static bool queue_idle(const struct request_block *block)
+{
+	return block->phase == PHASE_DONE ? block->way != WAY_QUEUED : block->cancel;
+}
+
 enum region_state region_state(struct mr_target *target, struct region *region)
 {
 	struct request_block block;
@@ -63,7 +69,7 @@ enum region_state region_state(struct mr_target *target, struct region *region)
 	if (block.sent != block.arrived)
 		return REGION_DOUBT;
 	if (block.queued)
-		return block.cancel && block_ours(target, &block) && code_same(target, region) ? REGION_QUEUED : REGION_BUSY;
+		return queue_idle(&block) && block_ours(target, &block) && code_same(target, region) ? REGION_QUEUED : REGION_BUSY;
 	return REGION_EMPTY;
 }
 

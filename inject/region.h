@@ -11,7 +11,7 @@
 enum region_state {
 	REGION_FREE,	/* nothing is mapped there */
 	REGION_EMPTY,	/* mapped; never filled, or all that was sent there has arrived and left */
-	REGION_QUEUED,	/* the same, but for a call in CPython's queue that has been taken back: may be filled again */
+	REGION_QUEUED,	/* the same, but for a call in CPython's queue that has nothing to do any more: may be filled again */
 	REGION_RUNNING,	/* Python code of a request runs from it */
 	REGION_DOUBT,	/* a thread was sent there and has not been seen to arrive: it must be looked at */
 	REGION_BUSY,	/* somebody is in it */

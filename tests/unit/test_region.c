@@ -161,6 +161,7 @@ Test(region, a_queued_call_that_was_taken_back)
 {
 	struct region chosen;
 
+	block->phase = PHASE_READY;
 	block->queued = 1;
 	cr_expect_eq(state(), REGION_BUSY, "not taken back");
 	block->cancel = 1;
@@ -175,6 +176,19 @@ Test(region, a_queued_call_that_was_taken_back)
 	block->pid--;
 	cr_assert_eq(memory_force(&target.memory, all[SLOT].at, "x", 1), 0);
 	cr_expect_eq(state(), REGION_BUSY, "another version's code");
+}
+
+/* Another thread did the work; or it is the queued call that did, and is about to leave. */
+Test(region, a_queued_call_that_came_too_late)
+{
+	block->queued = 1;
+	block->phase = PHASE_DONE;
+	block->way = WAY_SPAWNED;
+	cr_expect_eq(state(), REGION_QUEUED);
+	block->way = WAY_QUEUED;
+	cr_expect_eq(state(), REGION_BUSY);
+	block->cancel = 1;
+	cr_expect_eq(state(), REGION_BUSY, "taken back too late");
 }
 
 Test(region, something_else_lies_there)
