@@ -78,6 +78,8 @@ def make(examined, options, signatures):
     if reinit:
         again(plan, reinit, options)
     choose(plan, keep, reinit)
+    ran = ['line %d:' % one.lineno for one in plan.statements + [one for change in plan.classes for one in change.statements]]
+    plan.warnings = [one for one in plan.warnings if not one.startswith(tuple(ran))]     # that they were not run again
     if (plan.statements or plan.classes) and sources.own(plan.module.loader, 'source_to_code'):
         check_transformed(plan, signatures)
     plan.removed = [name for name in plan.removed if name not in keep]

@@ -271,6 +271,17 @@ class Staleness(Program):
         self.reload('m', full=True)
         self.assertEqual(p.x, 7)
 
+    def test_what_runs_is_not_said_to_be_left(self):
+        sys.dont_write_bytecode = True
+        self.write(m='k = object()\nj = object()\nX = 1\n')
+        m = self.load('m')
+        k = m.k
+        self.write(m='k = object()\nj = object()\nX = 2\n')
+        entry = self.entry(self.reload('m', reinit=['k'], keep=['X']))
+        self.assertEqual([one[:9] for one in entry['warnings']], ['line 2: j'])
+        self.assertEqual(self.entry(self.reload('m', full=True))['warnings'], [])
+        self.assertEqual((m.k is k, m.X), (False, 2))
+
     def test_keep(self):
         sys.dont_write_bytecode = True
         self.write(m='RATE = 0.1\n' + F1)
