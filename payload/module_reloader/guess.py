@@ -150,10 +150,13 @@ def guess(module, code, tree, signatures, keep=()):
             compare_statement(result, statement, module.dict, runtime | again)
     compare_decorators(result, module, tree, root)
     named = dict(baseline.classes_of(module))
-    statements = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}
+    statements, bodies = {'.'.join(one.name for one in path): path for path in trees.classes(tree.body).values()}, {}
+    for node in root.walk():
+        if codes.is_class_body(node.code):
+            bodies.setdefault(node.path, []).append(node)
     for name, kind in named.items():
         if name in statements:
-            nodes = [node for node in root.walk() if node.path == name and codes.is_class_body(node.code)]
+            nodes = bodies.get(name, [])
             line = host.class_dict(kind).get('__firstlineno__')          # from 3.13 on
             result.moved = result.moved or type(line) is int and len(nodes) == 1 and line != nodes[0].code.co_firstlineno
             compare_class(result, kind, statements[name], paths, functions, module.dict, nodes)
