@@ -7,6 +7,7 @@
 #include <time.h>
 
 #define LOOK_EVERY_NS 100000000
+#define STACK_SIZE (8 << 20)		/* bytes, of addresses: `ulimit -s` would make it what it says, however little */
 
 static bool left_any;
 
@@ -21,6 +22,18 @@ static bool ended(pthread_t thread)
 	return !pthread_timedjoin_np(thread, NULL, &until);
 }
 
+static int start(pthread_t *ret, void *(*work)(void *data), void *data)
+{
+	pthread_attr_t attr;
+	int r;
+
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+	r = pthread_create(ret, &attr, work, data);
+	(void)pthread_attr_destroy(&attr);
+	return r;
+}
+
 bool watch(void *(*work)(void *data), bool (*overdue)(void *data), void *data)
 {
 	pthread_t thread;
@@ -30,7 +43,7 @@ bool watch(void *(*work)(void *data), bool (*overdue)(void *data), void *data)
 	(void)sigemptyset(&chld);
 	(void)sigaddset(&chld, SIGCHLD);
 	(void)pthread_sigmask(SIG_BLOCK, &chld, NULL);
-	if (pthread_create(&thread, NULL, work, data)) {
+	if (start(&thread, work, data)) {
 		(void)work(data);
 		return true;
 	}

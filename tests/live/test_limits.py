@@ -192,6 +192,14 @@ class OurOwn(LiveTest):
             self.assertEqual(set(codes), {'files', None})
             target.stop()
 
+    def test_a_small_stack(self):
+        with Target('read') as target:
+            for arguments in (['exec', '1'], ['reload-stale'], ['list']):
+                self.assertStatus(target.attach(*arguments, preexec_fn=lambda: resource.setrlimit(
+                    resource.RLIMIT_STACK, (1 << 16, 1 << 16))), 0)
+                self.assertUnharmed(target)
+            target.stop()
+
 
 if __name__ == '__main__':
     unittest.main()
