@@ -10,7 +10,7 @@ library), remake.py has the rules.  A metaclass of the program's own that builds
 from . import baseline, codes, host, journal as journals, patch, trees, units
 
 OWN = ('__module__', '__qualname__', '__dict__', '__weakref__', '__classcell__', '__class__', '__firstlineno__',
-       '__static_attributes__', '__classdictcell__', '__classdict__', '__conditional_annotations__')
+       '__static_attributes__', '__classdictcell__', '__classdict__', '__conditional_annotations__', '__annotations_cache__')
 
 
 class Change:

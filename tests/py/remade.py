@@ -5,12 +5,13 @@ from harness import Program, command
 
 def picture(*classes):
     """What classes are, as far as a reload may change it."""
-    return [({k: v for k, v in vars(one).items() if k != '__annotations__' or v}, one.__bases__, type(one)) for one in classes]
+    return [(names, one.__bases__, type(one)) for one, names in zip(classes, attributes(classes))]
 
 
 def attributes(objects):
-    """Those of OBJECTS, without what the library has cached in them."""
-    return [{k: v for k, v in getattr(one, '__dict__', {}).items() if k != '_inverted_' or v} for one in objects]
+    """Those of OBJECTS, without what the library, and Python 3.14 of annotations, has cached in them."""
+    return [{k: v for k, v in getattr(one, '__dict__', {}).items() if k != '__annotations_cache__' and (
+        v or k not in ('_inverted_', '__annotations__'))} for one in objects]
 
 
 class Remade(Program):
