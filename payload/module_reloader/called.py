@@ -6,7 +6,7 @@ of instances.  Calls in the bodies of functions are followed in the modules that
 of them and call something of the program at module level.  What is called through anything else is not found.  A
 function that such a call gave is not listed if only functions inside of what was called change: it has the new code.
 """
-from . import baseline, codes, evidence, host, living, patch, plan as plans, scope, trees
+from . import baseline, codes, evidence, host, living, patch, plan as plans, scope, sources, trees
 
 FUNCTIONS = ('FunctionDef', 'AsyncFunctionDef')
 ONCE = 2                                     # sources that are read sooner than searched from outside
@@ -130,7 +130,8 @@ def changed(plan, signatures):
         members.update((id(change.kind), name) for name in change.names + change.removed + [None] * (change.whole or change.header))
         values.extend(there.get(one.name) for one in change.statements if trees.kind(one) in FUNCTIONS)
     own.update(id(one) for value in values for one in baseline.inner_functions(value))
-    members.update((id(plan.module.dict), name) for name in plan.replaced or host.part('forecast').replaced(plan))
+    if plan.statements or plan.removed or plan.replaced:
+        members.update((id(plan.module.dict), name) for name in plan.replaced or host.part('forecast').replaced(plan))
     for text in plan.rebound:
         module, _, name = text.rpartition('.')
         members.add((id(getattr(host.sys.modules.get(module), '__dict__', None)), name))
@@ -142,6 +143,8 @@ def holders(plan, ids):
     wanted = ids | {id(one) for one in plan.functions or baseline.reachable(plan.module)}
     wanted.update(id(host.sys.modules.get(name)) for name in plan.module.names)
     wanted.update(id(kind) for _, kind in baseline.classes_of(plan.module))
+    wanted.update(id(value) for value in list(plan.module.dict.values())     # what is around them
+                  if any(id(one) in wanted for one in baseline.inner_functions(value)))
     return [one for one in scope.holding(wanted) if one.kind == 'source' and not one.excluded and one.dict is not plan.module.dict]
 
 
@@ -207,6 +210,13 @@ def silent(plan, modules, ids, members, context):
     return set.intersection(*map(set, found)) if found else set()
 
 
+def source(module):
+    try:
+        return sources.read(module.path)[0]
+    except sources.Problem:
+        return b''
+
+
 def places(work, plan, takers, ids, members, imports):
     """Where values may have been made by calling what PLAN changes, which are functions of these IDS; TAKERS import from it."""
     known, own = {id(one.module.dict): one.examined for one in work.plans}, plan.examined
@@ -215,10 +225,10 @@ def places(work, plan, takers, ids, members, imports):
     skipped = silent(plan, others, ids, members, work.context)
     for module in takers + [one for one in others if one.path not in skipped and all(one.dict is not its.dict for its in takers)]:
         examined = known.get(id(module.dict))
-        data = imports().source(module)[0] if examined is None else examined.data
-        if calls_something(module, data):
-            tree = imports().tree(module) if examined is None else examined.tree
-            found.append(Place(module, data, tree))
+        if examined is not None and calls_something(module, examined.data):
+            found.append(Place(module, examined.data, examined.tree))
+        elif examined is None and calls_something(module, source(module)):
+            found.append(Place(module, imports().source(module)[0], imports().tree(module)))
     return [one for one in found if one.tree]
 
 
@@ -227,14 +237,26 @@ def derived(work, plan, imports, ran):
     every, own, members = changed(plan, work.signatures)
     if not every and not members:
         return []
-    names, takers = {name for key, name in members if key == id(plan.module.dict)}, []
-    for other in imports().modules if names else ():
-        local = host.part('rebind').used_by(other, plan.module, names, imports())[1:] if other.kind == 'source' else ((), ())
+    names = {name for key, name in members if key == id(plan.module.dict)}
+    takers = taken(plan, names, members, imports()) if names else []
+    there = places(work, plan, takers, every, members, imports)
+    return made_in(there, (Search(every, members, there), Search(own, members, there)), imports, ran) if there else []
+
+
+def taken(plan, names, members, imports):
+    """The modules that import NAMES of the module of PLAN; what they call them is added to MEMBERS."""
+    found = []
+    for other in imports.modules:
+        local = host.part('rebind').used_by(other, plan.module, names, imports)[1:] if other.kind == 'source' else ((), ())
         if any(local) and other.dict is not plan.module.dict:
-            takers.append(other)
+            found.append(other)
             members.update((id(other.dict), name) for name in local[0])
-    there, found = places(work, plan, takers, every, members, imports), []
-    searches = Search(every, members, there), Search(own, members, there)
+    return found
+
+
+def made_in(there, searches, imports, ran):
+    """derived() of the places THERE; SEARCHES are for any value, and for functions."""
+    found = []
     for one in there:
         lines = {line for namespace, line in ran if namespace == id(one.module.dict)}
         rows = [(one.module, name, statement, one.data) for name, statement in made(one.tree.body, '')

@@ -91,13 +91,17 @@ class Signatures:
         """The number of the body of a class that, from 3.13 on, holds its own line, and names in no certain order.
 
         Telling what else is in it costs reading a table of the standard library: it is put off until there is another one
-        of that name which is not the same to the byte.
+        of that name in which more differs than the functions.
         """
-        alike = self.bodies.setdefault(code.co_name, [])
-        alike.append(code)
-        if len(alike) == 2:
-            self.numbers[self.bare(alike[0])] = self.of(alike[0])
-        self.numbers[key] = self.number(self.bare(code) if len(alike) > 1 else key)
+        own = code.co_code, code.co_names, tuple(constant_key(one) for one in code.co_consts if not is_code(one))
+        alike = self.bodies.setdefault(code.co_name, [own, []])
+        if alike[0] == own:
+            alike[1].append(code)
+            return self.number(key)
+        for one in alike[1]:
+            self.numbers[self.bare(one)] = self.of(one)
+        alike[:] = None, []
+        self.numbers[key] = self.number(self.bare(code))
         return self.numbers[key]
 
     def bare(self, code):

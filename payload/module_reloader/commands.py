@@ -110,7 +110,7 @@ class Work:
         if self.options.get('dry_run'):
             return self.dry(work)
         for plan in self.plans:
-            locked = order.locked(plan)
+            locked = order.locked(plan) if plan.statements else None
             if locked is not None:
                 return self.fail({'code': 'refused', 'message': 'it imports %s, which another thread is importing just now' % locked,
                                   'hint': AGAIN}, plan.module.name)

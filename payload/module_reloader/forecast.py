@@ -29,14 +29,12 @@ def foresee(plan):
     if plan.statements:
         host.part('decorators').foresee(plan, plan.statements, there, plan.called)
     plan.gone.extend(name for name in plan.removed if name in there)
-    plan.replaced.extend(replaced(plan))
+    plan.replaced.extend(replaced(plan) if plan.statements or plan.removed else ())
     plan.changed.extend(one.path for one in plan.patches if one.changed)
 
 
 def replaced(plan):
     """The names of the module that will have another value, or none."""
-    if not plan.statements:                  # the usual edit
-        return [name for name in plan.removed if name in plan.module.dict]
     names = [name for statement in trees.inside(plan.statements) for name in trees.own(statement)
              if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
     names += [one.name for one in trees.inside(plan.statements) if trees.kind(one) in DEFINITIONS and

@@ -208,7 +208,7 @@ def transplant_value(old, new, namespace, journal):
 def compiled(plan):
     """The names of functions that change, of which numba holds machine code: it goes on, and nothing of ours can tell it."""
     wanted = {id(one.function): one.path for one in plan.patches if one.changed}
-    for value in list(plan.module.dict.values()) if wanted and 'numba' in host.sys.modules else ():
+    for value in list(plan.module.dict.values()) if wanted else ():
         kind = getattr(type(value), '__module__', None)
         function = value.__dict__.get('py_func') if type(kind) is str and kind.startswith('numba.') else None
         if id(function) in wanted:

@@ -115,7 +115,13 @@ def compare(plan, old_root, new_root, signatures):
         return                               # the usual edit: bodies of functions
     if plan.module.kind == 'sourceless':
         plan.refuse(plan.module.name, host.part('sourceless').REASON)
-        return
+    else:
+        compare_statements(plan, old_root, new_root, signatures)
+
+
+def compare_statements(plan, old_root, new_root, signatures):
+    """The same where the bodies of the module or of its classes differ."""
+    examined = plan.examined
     units, trees, classes = host.part('units'), host.part('trees'), host.part('classes')
     others = units.apart(examined.old, examined.code, signatures)
     old, new = (units.units_of(one, signatures, others) for one in (examined.old, examined.code))
@@ -280,7 +286,12 @@ def choose(plan, keep, reinit):
     if not plan.statements:
         if plan.classes:
             host.part('shadow').arrange(plan, [])
-        return
+    else:
+        choose_statements(plan, keep, reinit)
+
+
+def choose_statements(plan, keep, reinit):
+    """Of the statements of the module, those that run."""
     trees = host.part('trees')
     chosen, order = [], {id(one): number for number, one in enumerate(plan.examined.tree.body)}
     guarded = False

@@ -43,7 +43,7 @@ class Transaction:
             if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
                 host.part('trampolines').prepare(plan)
             forecast.foresee(plan)
-            for name in patch.compiled(plan):
+            for name in patch.compiled(plan) if 'numba' in host.sys.modules else ():
                 plan.kept_old.append({'name': name, 'reason': 'numba has compiled it, and goes on with that until %s.recompile() '
                                       'is called, by __reload_after__ say' % name})
             if self.hooks(plan):

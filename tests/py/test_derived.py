@@ -104,6 +104,16 @@ class Calls(Program):
             self.assertEqual(self.derived(self.reload()), {('m', 'K.x'), ('m', 't')})
             self.assertEqual((m.f(), m.t[0]()), (2, 2))
 
+    def test_derived_in_a_module_that_holds_only_what_is_around_it(self):
+        text = 'import functools\nfrom deco import log\n@log\ndef g(): return %d\n@functools.lru_cache()\ndef h(): return %d\n'
+        self.write(deco='def log(f):\n    def wrapper(): return f()\n    wrapper.__wrapped__ = f\n    return wrapper\n',
+                   m=text % (1, 1), n='from m import g\nA = g()\n', o='from m import h\nB = h()\n')
+        command('track')
+        self.load('deco', 'm', 'n', 'o')
+        self.write(m=text % (2, 2))
+        self.assertEqual(self.derived(self.reload(dry_run=True)), {('n', 'A'), ('o', 'B')})
+        self.assertEqual(self.derived(self.reload()), {('n', 'A'), ('o', 'B')})
+
     def test_derived_in_a_module_that_holds_only_what_calls_it(self):
         text = 'def g(): return %d\ndef h(): return g()\nclass K:\n    def v(self): return h()\n'
         self.write(m=text % 1, n='from m import h as hh\nA = hh()\n', o='from m import K\nk = K()\nB = k.v()\n',
