@@ -146,7 +146,7 @@ fuzz:
 bench:
 	@$(DEPS) bench
 	@$(MAKE) --no-print-directory -s all
-	@$(MAKE) --no-print-directory -s B=$(B)/bench PYTHONS="python3 $$(python3 tests/pythons/pythons.py wrap $(B)/pythons sid3.14)" all
+	@$(MAKE) --no-print-directory -s B=$(B)/bench PYTHONS="python3 $$(python3 tests/pythons/pythons.py wrap $(B)/pythons sid3.14 trixie3.13)" all
 	@B=$(B) python3 tests/bench/bench.py
 
 bench-tail:

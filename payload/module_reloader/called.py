@@ -139,13 +139,17 @@ def changed(plan, signatures):
 
 
 def holders(plan, ids):
-    """The other modules of the program that hold the module of PLAN, one of its functions or classes, or what has one of IDS."""
-    wanted = ids | {id(one) for one in plan.functions or baseline.reachable(plan.module)}
-    wanted.update(id(host.sys.modules.get(name)) for name in plan.module.names)
-    wanted.update(id(kind) for _, kind in baseline.classes_of(plan.module))
-    wanted.update(id(value) for value in list(plan.module.dict.values())     # what is around them
-                  if any(id(one) in wanted for one in baseline.inner_functions(value)))
-    return [one for one in scope.holding(wanted) if one.kind == 'source' and not one.excluded and one.dict is not plan.module.dict]
+    """The other modules of the program that hold the module of PLAN, one of its functions or classes, what has one of IDS, or
+    what is around these."""
+    own = [one for one in map(host.sys.modules.get, plan.module.names) if one is not None]
+    own += [kind for _, kind in baseline.classes_of(plan.module)]
+    own += plan.functions or baseline.reachable(plan.module)
+    ids = ids | set(map(id, own))
+    for value in list(plan.module.dict.values()):
+        inner = list(baseline.inner_functions(value))
+        if any(id(one) in ids for one in inner):
+            own += [value] + inner
+    return [one for one in scope.holding(own) if one.kind == 'source' and not one.excluded and one.dict is not plan.module.dict]
 
 
 def calls_something(module, data):

@@ -7,7 +7,7 @@ that does, ends where the indentation does.  What is left is compiled at once.  
 that compiles it, at its lines, and puts it there.  Small functions are not worth it; decorated ones and special methods
 stay whole, since others than we may look at them.
 """
-LEAST = 6                                    # lines
+LEAST = 3                                    # lines
 FILE = '<mr-attach>/%s.py'
 marshal = None                               # the module: boot.py puts it here
 

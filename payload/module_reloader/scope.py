@@ -9,6 +9,7 @@ object may stand under several; each object counts once, under the first of its 
 from . import host
 
 DICT = host.ModuleType.__dict__['__dict__']
+WEAK = type.__dict__['__weakrefoffset__']     # of a class: 0 if nothing refers weakly to what it makes
 INSTALLED = ('/site-packages/', '/dist-packages/')
 LIBRARY_ZIP = '/python%d%d.zip/' % host.sys.version_info[:2]
 OWN = ('_mr_attach', 'module_reloader')
@@ -177,15 +178,19 @@ def rows(chosen=None):
     return found, others
 
 
-def holding(ids):
-    """The modules, not those that commands leave out, whose names lead to an object with one of these IDS.
+def holding(objects):
+    """The modules, not those that commands leave out, whose names lead to one of OBJECTS.
 
-    What many dictionaries hold is asked for at once, which takes a tenth of the time of going through each.
+    What many dictionaries hold is asked for at once, which takes a tenth of the time of going through each.  Of that, only
+    what has a weak reference is worth a number, as OBJECTS do now if they can, and few others.
     """
+    ids, weak = set(map(id, objects)), host.builtin('_weakref')
+    marks = [weak.ref(one) for one in objects if WEAK.__get__(type(one))]
+    only = (lambda values: filter(weak.getweakrefcount, values)) if len(marks) == len(objects) else iter
     found = [one for one in entries() if not leaves_out(one[1].get('__file__'))]
     for size in 64, 1:
         found = [one for start in range(0, len(found), size) for part in [found[start:start + size]]
-                 if not ids.isdisjoint(map(id, host.gc.get_referents(*[row[1] for row in part]))) for one in part]
+                 if not ids.isdisjoint(map(id, only(host.gc.get_referents(*[row[1] for row in part])))) for one in part]
     return made(*rows(found))
 
 

@@ -11,6 +11,8 @@ reload-stale in the process, `second` one that finds nothing changed, `body` the
     held     the longest single call that cannot let others in, as the report's gil_longest says
     wall     from start to end of the command
 
+The names with a + are of an mr-attach that was built with that Python, too: what runs over there goes along compiled.
+
 Of RUNS processes each the best is told, since all else that the machine does only adds.
 """
 import contextlib
@@ -21,9 +23,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
-from harness import BY_NAME, Target, attach, read  # noqa: E402
+from harness import BY_NAME, MR_ATTACH, Target, attach, read  # noqa: E402
 
-CURVES = ('debian3.11', 'trixie3.13')
+CURVES = ('debian3.11', 'trixie3.13', 'trixie3.13+')
+COMPILED = os.path.join(os.path.dirname(MR_ATTACH), 'bench', 'mr-attach')
 MODULES, OBJECTS = (10, 100, 1000, 5000), (10000, 100000, 1000000)
 RUNS = int(os.environ.get('CURVE_RUNS', '3'))
 PER_PACKAGE = 100
@@ -104,13 +107,13 @@ class Program:
         """ms that the main thread has run."""
         return int(read('/proc/%d/schedstat' % self.target.pid).split()[0]) / 1e6
 
-    def step(self, name):
+    def step(self, name, program=MR_ATTACH):
         """The figures of one reload-stale."""
         if name != 'second':
             self.edit()
         self.target.ask('worst.__setitem__(0, 0.0)')
         before, began = self.run_time(), time.perf_counter()
-        result = attach(self.target.pid, '-j', 'reload-stale')
+        result = attach(self.target.pid, '-j', 'reload-stale', program=program)
         wall, after = (time.perf_counter() - began) * 1e3, self.run_time()
         reloaded = [one for one in result.json['modules'] if one['state'] == 'reloaded']
         if result.status != 0 or len(reloaded) != (name != 'second'):
@@ -125,17 +128,17 @@ class Program:
         self.stack.close()
 
 
-def measure(python, modules, objects):
+def measure(label, modules, objects):
     """The best of RUNS processes: one row for each step."""
-    best = {}
+    best, python, program = {}, BY_NAME[label.rstrip('+')], COMPILED if label.endswith('+') else MR_ATTACH
     for _ in range(RUNS):
-        with Program(python, modules, objects) as program:
+        with Program(python, modules, objects) as target:
             for name in STEPS:
-                found = program.step(name)
+                found = target.step(name, program)
                 best[name] = {key: min(value, best.get(name, found)[key]) for key, value in found.items()}
-    rows = [dict(best[name], python=python.name, modules=modules, objects=objects, step=name) for name in STEPS]
+    rows = [dict(best[name], python=label, modules=modules, objects=objects, step=name) for name in STEPS]
     for row in rows:
-        print('%-12s %7d %9d %-8s' % (python.name, modules, objects, row['step']) + ''.join(' %9.2f' % row[key] for key in FIGURES),
+        print('%-12s %7d %9d %-8s' % (label, modules, objects, row['step']) + ''.join(' %9.2f' % row[key] for key in FIGURES),
               flush=True)
     return rows
 
@@ -144,12 +147,12 @@ def curves():
     """All rows, and what is to be reached: (name, value, at most)."""
     print('%-12s %7s %9s %-8s' % ('ms, best', 'modules', 'objects', 'step') + ''.join(' %9s' % key for key in FIGURES))
     rows, goals = [], []
-    for python in [BY_NAME[name] for name in CURVES if name in BY_NAME]:
-        with with_proc(python):
+    for label in [name for name in CURVES if name.rstrip('+') in BY_NAME]:
+        with with_proc(BY_NAME[label.rstrip('+')]):
             for modules in MODULES:
-                rows += measure(python, modules, 0)
-            for objects in OBJECTS:
-                rows += measure(python, MODULES[0], objects)
+                rows += measure(label, modules, 0)
+            for objects in OBJECTS if not label.endswith('+') else ():
+                rows += measure(label, MODULES[0], objects)
     for row in rows:
         name = '%s, %d modules, %s: ' % (row['python'], row['modules'], row['step'])
         if row['modules'] == MODULES[-1] and row['step'] != 'body':

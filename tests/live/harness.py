@@ -68,14 +68,14 @@ class Result:
         return self.json['value']
 
 
-def attach(*args, timeout=PATIENCE, stdin=b'', preload=None, env=None, prefix=(), **options):
+def attach(*args, timeout=PATIENCE, stdin=b'', preload=None, env=None, prefix=(), program=MR_ATTACH, **options):
     """Runs mr-attach and waits for it. Arguments may be bytes. A hang counts as status None."""
     args = [a if isinstance(a, bytes) else str(a) for a in args]
     env = dict(environment(), **(env or {}))
     if preload:
         env['LD_PRELOAD'] = preload
     began = time.monotonic()
-    process = subprocess.Popen(list(prefix) + [MR_ATTACH] + args, stdin=subprocess.PIPE, env=env,
+    process = subprocess.Popen(list(prefix) + [program] + args, stdin=subprocess.PIPE, env=env,
                                stdout=options.pop('stdout', subprocess.PIPE), stderr=subprocess.PIPE, **options)
     try:
         out, err = process.communicate(stdin, timeout=timeout)
