@@ -4,10 +4,9 @@
 Functions are compiled when they are first called: a command needs a fraction of them, and compiling holds the GIL, 1 ms for
 100 lines.  The text is cut by its lines, which is quick: a function that stands at the beginning of a line, or is a method of a class
 that does, ends where the indentation does.  What is left is compiled at once.  In the place of the function stands one
-that compiles it, at its lines, and puts it there.  Small functions are not worth it; decorated ones and special methods
-stay whole, since others than we may look at them.
+that compiles it, at its lines, and puts it there.  Decorated ones and special methods stay whole, since others than we may
+look at them.
 """
-LEAST = 3                                    # lines
 FILE = '<mr-attach>/%s.py'
 marshal = None                               # the module: boot.py puts it here
 
@@ -26,7 +25,7 @@ def cut(lines):
             while last < len(lines) and (not lines[last] or lines[last].startswith(below)):
                 last += 1
             special = name.startswith('__') and name != '__init__'
-            if last - number >= LEAST and not special and not lines[number - 1].startswith(indent + '@'):
+            if not special and not lines[number - 1].startswith(indent + '@'):
                 found.append((name, owner if indent else None, number, last))
                 kept[number:last] = [indent + 'pass' if indent else ''] + [''] * (last - number - 1)
                 end = last

@@ -90,7 +90,7 @@ class Lazy(unittest.TestCase):
 
     def test_what_waits(self):
         found = lazy.cut(TEXT.split('\n'))[1]
-        self.assertEqual([one[:2] for one in found], [('large', None), ('__init__', 'Thing'), ('twice', 'Thing'), ('fails', None)])
+        self.assertEqual([one[:2] for one in found], [('small', None), ('large', None), ('__init__', 'Thing'), ('twice', 'Thing'), ('fails', None)])
 
     def test_functions(self):
         first = self.space['large']
