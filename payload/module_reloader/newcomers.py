@@ -3,9 +3,9 @@
 
 Each is in sys.modules and, below a package, in the package's dictionary.  Other threads import as well while our
 statements run; a module that anybody else has in hand by then, as itself or by a function or class of it, stays, and so
-do those that it imported in turn.
+do those that it imported in turn.  Those in C stay in any case: CPython keeps pointers to some (atexit, until 3.9).
 """
-from . import host, journal as journals
+from . import host, journal as journals, scope
 
 
 def note(before, journal):
@@ -15,6 +15,9 @@ def note(before, journal):
                  not name.startswith(host.PACKAGE + '.')]:
         module = table.get(name)
         if type(module) is not host.ModuleType:
+            continue
+        namespace = module.__dict__
+        if scope.find_kind(namespace, scope.spec_of(namespace), scope.text(namespace.get('__file__'))) in ('built-in', 'extension'):
             continue
         journal.note('item', table, name, journals.ABSENT, module)
         parent, _, last = name.rpartition('.')
