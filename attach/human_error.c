@@ -9,7 +9,10 @@
 #include "report.h"
 #include "util.h"
 
-/* "file:line: message", or without a line "file: message", as compilers write it and editors read it. Needs a file; returns false without one. */
+/*
+ * "file:line: message", or without a line "file: message", as compilers write it and editors read it. Needs a file; returns
+ * false without one.
+ */
 static bool complain_gcc(struct terminal *terminal, const json_t *error)
 {
 	if (!human_string(error, "file")[0])

@@ -162,7 +162,8 @@ static void line_write(char *text, const struct layout *l)
 }
 
 /*
- * One buffer, one write; the rooms for question and answer stay untouched, so no page of them exists before something is written there.
+ * One buffer, one write; the rooms for question and answer stay untouched, so no page of them exists before something is
+ * written there.
  * In a region that is filled again a call may still be queued, and fire at any moment: until phase says READY it finds
  * nothing to claim, and the words that it counts in are left alone.
  */

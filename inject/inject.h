@@ -113,7 +113,8 @@ int mr_look(pid_t pid, struct mr_facts *facts, struct mr_error *err);
 
 /*
  * Opens the process that mr_look() saw for mr_run: reads its maps, finds its interpreter. Stops nothing. ENDED when its pid
- * belongs to another process by now. Errors: ENDED, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY, PYTHON2, VERSION, …
+ * belongs to another process by now. Errors: ENDED, ZOMBIE, KERNEL_THREAD, NOT_PERMITTED, NOT_64BIT, NOT_PYTHON, PYPY,
+ * PYTHON2, VERSION, …
  */
 int mr_target_open(const struct mr_facts *facts, struct mr_target **ret, struct mr_error *err);
 void mr_target_close(struct mr_target *target);	/* NULL is fine */

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The first of our code that runs inside the target: takes one request, does it, writes one answer.
 
-It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h), `source`,
-this text, and `compiled`, whether the compiled code that came along is for this Python; then main() is called.  When an exception leaves that, which can only be one that was raised from outside
-where nothing here catches, the stub does it again in the same namespace, with the exception as `raised`; `kept` knows how
-far it had come.  It runs in a process that is not ours, at a moment nobody chose, so it keeps these rules:
+It is executed as a script whose namespace holds `view`, a writable memoryview of the request block (request.h),
+`source`, this text, and `compiled`, whether the compiled code that came along is for this Python; then main() is
+called.  When an exception leaves that, which can only be one that was raised from outside where nothing here catches,
+the stub does it again in the same namespace, with the exception as `raised`; `kept` knows how far it had come.  It runs
+in a process that is not ours, at a moment nobody chose, so it keeps these rules:
 
 * nothing is imported: what it needs is built into the interpreter, and is taken out of sys.modules again if the
   program had not loaded it; the program's import hooks never see us;

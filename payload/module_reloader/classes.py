@@ -39,7 +39,8 @@ def refusal(change):
     functions = all(trees.kind(one) in ('FunctionDef', 'AsyncFunctionDef') for one in change.statements) and \
         all(type(members.get(name)) is host.FunctionType for name in change.removed)
     named_tuple = '_fields' in members and issubclass(change.kind, tuple)
-    if named_tuple or change.header and '__dataclass_fields__' in members or '__slots__' in change.names or '__slots__' in change.removed:
+    if named_tuple or change.header and '__dataclass_fields__' in members or \
+            '__slots__' in change.names or '__slots__' in change.removed:
         change.whole = True
     if meta.__module__ == 'enum':
         change.whole = not functions or change.header or bool(change.removed)

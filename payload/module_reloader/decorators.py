@@ -208,7 +208,8 @@ def same_cache(node, live, namespace):
     given = (node.args + [one.value for one in node.keywords if one.arg == 'maxsize']) if call else []
     if kind is not functools.lru_cache or call and len(given) != len(node.args + node.keywords):
         return kind is not None and kind is getattr(functools, 'cache', None)
-    return not given and live.cache_info()[2] == 128 or bool(given) and trees.is_literal(given[0]) and trees.literal(given[0]) == live.cache_info()[2]
+    size = live.cache_info()[2]
+    return trees.is_literal(given[0]) and trees.literal(given[0]) == size if given else size == 128
 
 
 def filled(cell):

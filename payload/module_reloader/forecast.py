@@ -63,8 +63,10 @@ def imported(plan):
 
 def led(plan):
     """The names of undecorated functions that are no functions of their own now: importers will have the new ones."""
-    return [name for name, follows in imported(plan) if follows] + [one.name for one in plan.statements if trees.kind(one) in DEFINITIONS[:2] and not one.decorator_list and
-            one.name in plan.module.dict and not codes.defined_as(plan.module.dict[one.name], one.name, plan.module.dict)]
+    live = plan.module.dict
+    plain = [one.name for one in plan.statements if trees.kind(one) in DEFINITIONS[:2] and not one.decorator_list]
+    return [name for name, follows in imported(plan) if follows] + \
+        [name for name in plain if name in live and not codes.defined_as(live[name], name, live)]
 
 
 def starred(plan, there):

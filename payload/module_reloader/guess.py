@@ -423,8 +423,9 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
         elif trees.kind(statement) in ('FunctionDef', 'AsyncFunctionDef', 'ClassDef'):
             one = trees.mangled(statement.name, path[-1].name)
             later = [its for its in path[-1].body if statement.name in trees.bound(its)][-1:] == [statement]
-            if later and another(result, statement, namespace, paths, name + '.') or one not in namespace or other_kind(statement, namespace[one], name) or \
-                    trees.kind(statement) != 'ClassDef' and other_header(statement, namespace[one], scope, result, name + '.'):
+            if later and another(result, statement, namespace, paths, name + '.') or one not in namespace or \
+                    other_kind(statement, namespace[one], name) or trees.kind(statement) != 'ClassDef' and \
+                    other_header(statement, namespace[one], scope, result, name + '.'):
                 statements.append(statement)
         if trees.kind(statement) == 'AnnAssign' and statement not in statements and {
                 trees.mangled(one, path[-1].name) for one in names} & set(come):

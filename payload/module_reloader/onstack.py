@@ -20,8 +20,9 @@ def check(plans, context, policy):
         said = '; '.join(sentence(one) for _, one in busy[:SHOWN])
         more = '; and %d more' % (len(busy) - SHOWN) if len(busy) > SHOWN else ''
         hint = '--on-stack wait tries again until the timeout, report goes on all the same'
-        raise host.Refusal('on-stack', said + more, None if policy == 'wait' else hint, module=busy[0][0].module.name, file=busy[0][1]['file'],
-                           line=busy[0][1]['line'])
+        plan, frame = busy[0][:2]
+        raise host.Refusal('on-stack', said + more, None if policy == 'wait' else hint, module=plan.module.name,
+                           file=frame['file'], line=frame['line'])
 
 
 def sentence(one):

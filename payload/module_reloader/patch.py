@@ -2,8 +2,8 @@
 """New code for functions that live: `__code__` is assigned on every function that runs an old code object.
 
 They are found by their __globals__ (living.py): closures, wrapped functions, partials, registries, callbacks and bound
-methods alike, and no function of another module.  Nothing is executed.  A function whose free variables would differ cannot take the new code, since CPython
-passes cells by position; it keeps the old one and is reported.
+methods alike, and no function of another module.  Nothing is executed.  A function whose free variables would differ
+cannot take the new code, since CPython passes cells by position; it keeps the old one and is reported.
 """
 from . import baseline, codes, host
 

@@ -92,7 +92,8 @@ def check_transformed(plan, signatures):
     plain = host.compile_quietly(plan.examined.tree, plan.module.filename())
     if signatures.of(plain) != signatures.of(plan.examined.code):
         lines = sorted(getattr(one, 'lineno', 0) or one.path[-1].lineno for one in plan.statements + plan.classes)
-        plan.refuse(plan.module.name, 'its loader transforms the source, so only bodies of functions can follow, not line %d' % lines[0])
+        said = 'its loader transforms the source, so only bodies of functions can follow, not line %d'
+        plan.refuse(plan.module.name, said % lines[0])
 
 
 def again(plan, reinit, options):

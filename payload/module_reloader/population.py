@@ -41,7 +41,8 @@ def no_new(kind):
         if make is object.__new__ and cls.__init__ is not object.__init__:
             return make(cls)
         return make(cls, *args, **kwargs)
-    made = host.FunctionType(__new__.__code__, {'__builtins__': host.builtin('builtins').__dict__}, '__new__', None, __new__.__closure__)
+    builtins = host.builtin('builtins').__dict__
+    made = host.FunctionType(__new__.__code__, {'__builtins__': builtins}, '__new__', None, __new__.__closure__)
     made.__dict__['__mr_absent__'] = True
     return staticmethod(made)
 

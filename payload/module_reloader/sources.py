@@ -2,8 +2,9 @@
 """Sources and .pyc files: reading them whole, and compiling as the program would have.
 
 A source is read between two looks at the file, some time after it was last written to, so that an editor in the middle of a
-save, which may just have emptied it, is not believed.  Only regular files are opened.  PEP 263 and byte order marks are left to compile(), which gets bytes.  A loader that makes
-code out of source its own way is asked to do so.  A .pyc is a witness of what was loaded, never of the source.
+save, which may just have emptied it, is not believed.  Only regular files are opened.  PEP 263 and byte order marks are
+left to compile(), which gets bytes.  A loader that makes code out of source its own way is asked to do so.  A .pyc is a
+witness of what was loaded, never of the source.
 """
 from . import codes, host, scope
 

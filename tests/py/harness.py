@@ -190,7 +190,9 @@ class Program(unittest.TestCase):
         for name in set(sys.modules) - set(self.before):
             entry = sys.modules[name]
             path = getattr(entry, '__file__', None) or ''
-            if path.startswith(self.folder) or name == 'module_reloader' or not path and '_mr_attach' not in name:
+            # Until 3.9 CPython keeps a pointer to its module atexit.
+            kept = name in sys.builtin_module_names or '_mr_attach' in name
+            if path.startswith(self.folder) or name == 'module_reloader' or not path and not kept:
                 del sys.modules[name]
         shutil.rmtree(self.folder, ignore_errors=True)
 

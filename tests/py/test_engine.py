@@ -244,6 +244,20 @@ class Kept(Program):
         self.assertIsNone(command('undo')['error'])
         self.assertEqual({name for name in parts if sys.modules.get('_mr_attach.' + name) is not parts[name]}, set())
 
+    def test_a_module_in_c_stays_when_what_imported_it_failed(self):
+        """Until 3.9 CPython calls atexit's functions at the end by a pointer to that module."""
+        kept = sys.modules.pop('_symtable', None)
+        try:
+            self.write(m='A = 1\n')
+            command('track')
+            self.load('m')
+            self.write(m='A = 2\nimport _symtable\nA = 1 / 0\n')
+            self.refused(self.attempt(), 'exception')
+            self.assertIn('_symtable', sys.modules)
+        finally:
+            sys.modules.pop('_symtable', None)
+            sys.modules.update({'_symtable': kept} if kept else {})
+
     def test_an_engine_of_another_version_is_not_used(self):
         self.write(m=F1)
         self.load('m')

@@ -169,21 +169,6 @@ class AllOrNothing(Program):
         self.reload()
 
 
-    def test_a_module_in_c_stays_when_what_imported_it_failed(self):
-        """Until 3.9 CPython calls atexit's functions at the end by a pointer to that module."""
-        kept = sys.modules.pop('_symtable', None)
-        try:
-            self.write(m='A = 1\n')
-            command('track')
-            self.load('m')
-            self.write(m='A = 2\nimport _symtable\nA = 1 / 0\n')
-            self.refused(self.attempt(), 'exception')
-            self.assertIn('_symtable', sys.modules)
-        finally:
-            sys.modules.pop('_symtable', None)
-            sys.modules.update({'_symtable': kept} if kept else {})
-
-
 class Staleness(Program):
     def names(self):
         return [one['name'] for one in command('stale')['modules']]
