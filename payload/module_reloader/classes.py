@@ -163,7 +163,6 @@ def run_too(plan, name, kind, path, statement):
 
 def body_code(change, tree, filename, flags):
     """The code of a class body that holds only the statements to run."""
-    outer = tree.body
     inner = list(change.statements)
     members = host.class_dict(change.kind) if host.sys.version_info >= (3, 14) and change.kind is not None else {}
     if type(members.get('__annotate_func__')) is host.FunctionType:
@@ -175,10 +174,8 @@ def body_code(change, tree, filename, flags):
         inner = [statement]
         change.__dict__.setdefault('saved', []).append((statement, before, decorators, bases, keywords))
     try:
-        tree.body = inner
-        code = compiled(tree, filename, flags, change.undecorated)
+        code = trees.alone(tree, inner, lambda: compiled(tree, filename, flags, change.undecorated))
     finally:
-        tree.body = outer
         for statement, before, decorators, bases, keywords in change.__dict__.pop('saved'):
             statement.body, statement.decorator_list = before, decorators
             statement.bases, statement.keywords = bases, keywords

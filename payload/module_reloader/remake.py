@@ -82,11 +82,7 @@ def alone(change, plan, statement):
     if len(change.path) > 1:
         outer = classes.Change(change.name.rpartition('.')[0], None, change.path[:-1], [statement], [])
         return classes.body_code(outer, tree, plan.module.filename(), flags)
-    body, tree.body = tree.body, [statement]
-    try:
-        return host.compile_quietly(tree, plan.module.filename(), 'exec', flags)
-    finally:
-        tree.body = body
+    return trees.alone(tree, [statement], lambda: host.compile_quietly(tree, plan.module.filename(), 'exec', flags))
 
 
 def fresh(change, plan, context):

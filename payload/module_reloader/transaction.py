@@ -200,18 +200,14 @@ class Transaction:
 
     def compiled(self, plan, statement):
         """The code of one statement, in its place in the source."""
-        tree, body, classes = plan.examined.tree, plan.examined.tree.body, host.part('classes')
+        tree, trees, classes = plan.examined.tree, host.part('trees'), host.part('classes')
         flags, undecorated = plan.examined.code.co_flags & host.FUTURE_FLAGS, [one for one in plan.undecorated if one is statement]
 
         def run(one):
-            tree.body = [one]
-            return classes.compiled(tree, plan.module.filename(), flags, undecorated)
+            return trees.alone(tree, [one], lambda: classes.compiled(tree, plan.module.filename(), flags, undecorated))
 
-        try:
-            annotates = any(type(one).__name__ == 'AnnAssign' for one in host.part('trees').inside([statement]))
-            return host.part('fields').without(plan, statement, self.journal, run) if annotates else run(statement)
-        finally:
-            tree.body = body
+        annotates = any(type(one).__name__ == 'AnnAssign' for one in trees.inside([statement]))
+        return host.part('fields').without(plan, statement, self.journal, run) if annotates else run(statement)
 
     def named(self, plan, names):
         """Those of NAMES that a module has, or will have: {name: value}."""
@@ -277,10 +273,10 @@ class Transaction:
                 host.part('classes').refresh_abstract(kind, self.journal)
         known = baseline.known(plan.examined.code, self.signatures)
         named = {id(value) for value in list(plan.module.dict.values())}
-        left = [one for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known and
-                (id(one) in named or '<locals>' not in one.__qualname__ and '<lambda>' not in one.__qualname__)]
+        stuck = {id(one.function): (one.path, one.reason) for one in plan.stuck}
+        left = [(one, stuck.get(id(one), (codes.path_of(one), 'no way was found to replace it')))
+                for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known]
+        left = [found for one, found in left if id(one) in named or '<locals>' not in found[0] and '<lambda>' not in found[0]]
         if left and plan.examined.old is not None:
-            reasons = {one.path: one.reason for one in plan.stuck}
-            name = codes.path_of(left[0])
-            raise host.Refusal('refused', '%s.%s would go on running old code: %s' % (
-                plan.module.name, name, reasons.get(name, 'no way was found to replace it')), module=plan.module.name)
+            raise host.Refusal('refused', '%s.%s would go on running old code: %s' % ((plan.module.name,) + left[0]),
+                               module=plan.module.name)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Questions about syntax trees, without the ast module: the classes of the nodes are built in, their names suffice."""
+from . import host
 
 
 def kind(node):
@@ -49,6 +50,24 @@ def at_lines(statements, lines):
             place += 1
         if place:
             yield line, statements[place - 1]
+
+
+def alone(tree, statements, run):
+    """What RUN gives while only STATEMENTS stand in the module TREE."""
+    body, tree.body = tree.body, statements + imports(tree)
+    try:
+        return run()
+    finally:
+        tree.body = body
+
+
+def imports(tree):
+    """The imports of a module, out of reach: from 3.11 on, attributes of what it imports are called by other instructions."""
+    if not hasattr(tree, 'imports'):
+        names = {name for one in inside(tree.body) if kind(one) in ('Import', 'ImportFrom') for name in bound(one)} - {'*'}
+        text = 'if 0: import ' + ', '.join(sorted(names)) if names and host.sys.version_info >= (3, 11) else ''
+        tree.imports = host.compile_quietly(text, '', 'exec', host.ONLY_AST).body
+    return tree.imports
 
 
 def starred(statements):

@@ -102,3 +102,12 @@ case('second_definition_differs_inside', 'def f():\n    def g(): return 3\n    r
      ''.join('def f():\n    def g(): return %d\n    return g\n' % number for number in (3, 4)), 'g = m.f()', 'm.f()()', 4)
 IN_K = 'class K:\n    def f(self): return 3\n    def f(self): return 4\n'
 case('methods_of_one_name_swapped', IN_K, IN_K.replace('3', '5').replace('4', '3').replace('5', '4'), 'k = m.K(); h = k.f', 'k.f(), h()', (3, 3))
+CALLS = 'import json as j\ntry:\n    from json import decoder\nexcept ImportError:\n    decoder = None\n%s'
+LOADS = 'def f(a="%d"): return j.loads(a), decoder.scanstring(\'"a"\', 1)\n'
+case('default_of_one_that_calls_what_is_imported', CALLS % LOADS % 1, CALLS % LOADS % 2, 'h = m.f', 'm.f(), h(), m.f is h',
+     ((2, ('a', 3)), (2, ('a', 3)), True))
+IN_K = 'class K:\n    def f(self, a="%d"): return j.loads(a)\n    @staticmethod\n    def g(a="%d"): return decoder.scanstring(a, 0)\n'
+case('method_s_default_of_one_that_calls_what_is_imported', CALLS % IN_K % (1, 1), CALLS % IN_K % (2, 2), 'k = m.K(); f = k.f; g = k.g',
+     'k.f(), f(), k.f.__defaults__, g.__defaults__', (2, 2, ('2',), ('2',)))
+case('class_made_again_that_calls_what_is_imported', CALLS % 'class K:\n    __slots__ = "a",\n    def f(self): return j.loads("1")\n',
+     CALLS % 'class K:\n    __slots__ = "b",\n    def f(self): return j.loads("2")\n', 'k = m.K()', 'k.f(), m.K().f()', (2, 2))

@@ -216,6 +216,26 @@ class Trampolines(Program):
         self.assertEqual(dry, real)
         self.assertEqual((held[0](), held[1](), real['kept_old']), (21, 'd2', []))
 
+    def test_wrappers_that_are_registered_beside_their_decorator(self):
+        text = """
+            import functools
+            KNOWN = {}
+            def deco(name, n=1%s):
+                def around(f):
+                    @functools.wraps(f)
+                    def w(): return f(), n%s
+                    KNOWN[name] = w
+                    return w
+                return around
+            """
+        m = self.start(text % ('', ''))
+        self.write(h='import m\n@m.deco("a")\ndef f(): return 1\n')
+        h = self.load('h')
+        entry = self.edit(text % (', k=2', ', k'))
+        self.assertEqual(entry['kept_old'], [{'name': 'deco.<locals>.around.<locals>.w', 'reason':
+                                              'its free variables changed from (f, n) to (f, k, n)'}])
+        self.assertEqual((h.f(), m.KNOWN['a']()), ((1, 1), (1, 1)))
+
     def test_frames_in_what_forwards_now(self):
         text = 'class A:\n    def a(self, go): return 1\nclass K(A):\n    def a(self, go):\n        go()\n        return %s\n'
         m, found = self.start(text % '5'), []
