@@ -273,7 +273,7 @@ def commit(change, plan, journal):
                 host.part('decorators').gone(plan, full, one, other, journal)
         kept = patch.transplant_value(old, value, module.dict, journal)
         if not kept and journal.set('class', change.kind, name, value):
-            host.part('trampolines').succeed_member(plan, old, value, journal)
+            host.part('trampolines').succeed_member(plan, full, old, value, journal)
             kept = True
         if kept and told:
             changed.append(full)

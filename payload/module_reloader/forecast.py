@@ -30,7 +30,7 @@ def foresee(plan):
         host.part('decorators').foresee(plan, plan.statements, there, plan.called)
     plan.gone.extend(name for name in plan.removed if name in there)
     plan.replaced.extend(replaced(plan) if plan.statements or plan.removed else ())
-    plan.changed.extend(one.path for one in plan.patches if one.changed)
+    plan.changed.extend(one.path for one in plan.patches if one.changed or one.defaults)
 
 
 def replaced(plan):

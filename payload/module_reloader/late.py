@@ -48,9 +48,14 @@ def references(wanted, work, tuples):
 
 def follow(plan, function, journal):
     code, reason, path = plan.target.find(function)
-    if code is not None and codes.same_variables(function.__code__, code):
-        plan.patches.append(patch.Patch(function, code, path, True))
-        journal.set('function', function, '__code__', codes.like(function.__code__, code))
-    elif code is not None or reason is not None:
-        plan.stuck.append(patch.Patch(function, None, path, True, None, reason or 'it was made while the code changed, and its '
-                                      'free variables are others now'))
+    one = patch.Patch(function, code, path, True, None, reason)
+    if code is not None and not codes.same_variables(function.__code__, code):
+        one.code, one.reason = None, 'it was made while the code changed, and its free variables are others now'
+    elif code is not None:
+        one.code = codes.like(function.__code__, code)
+        host.part('defaults').settle(one, host.part('defaults').written(plan.examined.tree, code))
+    if one.code is not None:
+        plan.patches.append(one)
+        patch.assign(one, journal)
+    elif one.reason is not None:
+        plan.stuck.append(one)

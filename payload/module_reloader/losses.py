@@ -20,6 +20,11 @@ def foresee(plan):
             if old is not UNKNOWN and name not in plan.shadowed.get(id(statement), ()):
                 succession(plan, statement, name, old, journal)
     for change in plan.classes:
+        for one in change.statements:
+            there = host.class_dict(change.kind).get(getattr(one, 'name', None))
+            if trees.kind(one) in FUNCTIONS and one not in change.undecorated and trampolines.goes_on(
+                    plan, there, change.name + '.' + one.name):
+                remake.keep(plan, change.name + '.' + one.name, trampolines.DECORATED)
         if change.path and remake.is_enum(change.kind) and change.whole:
             enumeration(plan, change)
         elif change.path and not remake.is_enum(change.kind) and not remake.is_named_tuple(change.kind):

@@ -79,6 +79,7 @@ class Patch:
         self.function, self.code, self.path, self.changed = function, code, path, changed
         self.target, self.reason, self.old = target, reason, function.__code__
         self.expected = False                # a statement that runs will find it a way
+        self.defaults = None                 # (positional, keyword-only) ones, where it gets others
 
 
 def patches(target, functions):
@@ -125,7 +126,13 @@ def apply(plan, journal):
             journal.set('function', function, '__doc__', codes.docstring(one.code))
         if hasattr(host.sys, 'monitoring'):
             watch(one.old, one.code)
-        journal.set('function', function, '__code__', one.code)
+        assign(one, journal)
+
+
+def assign(one, journal):
+    journal.set('function', one.function, '__code__', one.code)
+    for name, value in zip(('__defaults__', '__kwdefaults__'), one.defaults or ()):
+        journal.set('function', one.function, name, value)
 
 
 def transplant(old, new, journal):

@@ -159,6 +159,8 @@ def prepare(plan):
     for one in plan.stuck:
         if one.code is not None:
             one.target = forwards.bring(one.function, one.code)
+            if one.target is not None and one.defaults:
+                one.target.__defaults__, one.target.__kwdefaults__ = one.defaults
         (left if one.target is None else plan.patches).append(one)
     plan.stuck = left
     if left:
@@ -169,7 +171,8 @@ def prepare(plan):
 def expect(plan):
     """Mark the functions that the definitions which run will make forward."""
     made = [(host.part('forecast').members_of(one), host.class_dict(one.kind)) for one in plan.classes]
-    made += [(trees.bound(one), plan.module.dict) for one in plan.statements if trees.kind(one) in FUNCTIONS]
+    made += [(trees.bound(one), plan.module.dict) for one in plan.statements if trees.kind(one) in FUNCTIONS or
+             trees.kind(getattr(one, 'value', None)) == 'Lambda']
     found = {id(one) for names, there in made for name in names for one in baseline.inner_functions(there.get(name))}
     for one in plan.stuck:
         one.expected = id(one.function) in found
@@ -195,6 +198,25 @@ def depart(plan, name, old, new, journal):
                               'the old definition' % type(new).__name__})
 
 
+def defined(plan, value):
+    """The names of the functions of the module that VALUE is, or is made of."""
+    return {one.__code__.co_name for one in baseline.inner_functions(value) if one.__globals__ is plan.module.dict}
+
+
+def fill(plan, old, new, journal):
+    """The functions inside of OLD, which may be held for ever, have the code of those inside of NEW: they get the defaults, too."""
+    definition = host.part('decorators').definition
+    for name in defined(plan, old) & defined(plan, new):
+        inner, its = (definition(one, name, plan.module.dict) for one in (old, new))
+        if inner is not None and its is not None and inner is not old and inner is not its:
+            patch.transplant(inner, its, journal)
+
+
+def goes_on(plan, old, name):
+    """Whether OLD, which stands in a class and is decorated again, may be held, and cannot forward."""
+    return not patch.inner(old) and is_callable(old) and name.rpartition('.')[2] in defined(plan, old)
+
+
 def is_callable(value):
     return not host.among(type(value), (staticmethod, classmethod, property)) and hasattr(type(value), '__call__')
 
@@ -202,6 +224,7 @@ def is_callable(value):
 def succeed(plan, name, old, new, journal):
     """A definition was made again, OLD stood there, NEW does now: what NAME leads to from now on."""
     forwards = of(plan)
+    fill(plan, old, new, journal)
     if type(old) is not host.FunctionType or not is_callable(new) or not belongs(old, name, plan.module):
         if codes.live_key(old) is None:      # a constant is nothing to go on with
             plan.kept_old.append({'name': name, 'reason': DECORATED})
@@ -231,15 +254,22 @@ def keep_attributes(plan, name, old, new, journal):
                 journal.set('item', new.__dict__, target.attr, old.__dict__[target.attr])
 
 
-def succeed_member(plan, old, new, journal):
+def succeed_member(plan, name, old, new, journal):
     """The same for what stands in a class: the functions of OLD forward to those in the same role of NEW."""
     olds, news = patch.inner(old), patch.inner(new)
+    if not olds:
+        fill(plan, old, new, journal)
+        if goes_on(plan, old, name):
+            plan.kept_old.append({'name': name, 'reason': DECORATED})
     if 'self' in olds and 'self' not in news and is_callable(new):
         news = {'self': new}
     for role, function in olds.items():
         target = news.get(role)
-        if type(function) is host.FunctionType and target is not None and target is not function and \
-                is_callable(target) and function.__globals__ is plan.module.dict:
+        if target is None or target is function or not is_callable(target):
+            continue
+        fill(plan, function, target, journal)
+        if type(function) is host.FunctionType and (function.__globals__ is plan.module.dict or
+                                                    defined(plan, function) & defined(plan, target)):
             of(plan).point(function, target, journal)
 
 

@@ -39,6 +39,8 @@ class Transaction:
         for plan in self.plans:
             plan.functions = found[id(plan.module.dict)]
             plan.patches, plan.stuck = patch.patches(plan.target, plan.functions)
+            if any('<' in one.path for one in plan.patches + plan.stuck):
+                host.part('defaults').prepare(plan, self.signatures)
             plan.suspended = living.may_be_suspended(plan.patches + plan.stuck, plan.functions, self.signatures)
             if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
                 host.part('trampolines').prepare(plan)

@@ -197,3 +197,10 @@ case('lambda_to_method', 'class K:\n    a = lambda self, b=1: b\n', 'class K:\n 
 case('line_of_a_class_that_moves', 'X = 1\nclass K:\n    pass\n', 'X = 1\n\n\nclass K:\n    pass\n', '', 'm.K.__firstlineno__', 4, (3, 13))
 case('class_with_slots_moves_under_if', 'class K:\n    __slots__ = ("a",)\n', 'if True:\n    class K:\n        __slots__ = ("a",)\n',
      'K = m.K; k = K(); k.a = 5', 'm.K is K, k.a, setattr(k, "a", 6), k.a', (True, 5, None, 6))
+RETRY = 'def retry(n):\n    def deco(f):\n        def w(*a): return f(*a), n\n        return w\n    return deco\n'
+RETRIED = 'from d import retry\nclass K:\n    @retry(%d)\n    def f(self%s): return %s\n    @staticmethod\n    @retry(%d)\n    def s(%s): return %s\n'
+case('method_decorated_otherwise_by_another_module', {'d': RETRY, 'm': RETRIED % (1, '', 1, 1, '', 1)},
+     {'d': RETRY, 'm': RETRIED % (2, ', x=5', 'x', 2, 'x=5', 'x')}, 'k = m.K(); f = k.f; s = m.K.s; F = m.K.f',
+     'k.f(), f(), F(k), m.K.s(), s()', ((5, 2),) * 5)
+LRU = 'import functools\nclass K:\n    @functools.lru_cache(%s)\n    def f(self%s): return %s\n'
+case('cached_method_decorated_otherwise', LRU % (3, '', 1), LRU % (4, ', x=5', 'x'), 'k = m.K(); f = k.f; F = m.K.f; f()', 'k.f(), f(), F(k)', (5, 5, 5))

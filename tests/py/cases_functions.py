@@ -111,3 +111,18 @@ case('method_s_default_of_one_that_calls_what_is_imported', CALLS % IN_K % (1, 1
      'k.f(), f(), k.f.__defaults__, g.__defaults__', (2, 2, ('2',), ('2',)))
 case('class_made_again_that_calls_what_is_imported', CALLS % 'class K:\n    __slots__ = "a",\n    def f(self): return j.loads("1")\n',
      CALLS % 'class K:\n    __slots__ = "b",\n    def f(self): return j.loads("2")\n', 'k = m.K()', 'k.f(), m.K().f()', (2, 2))
+INNER = 'L = 3\ndef make(n):\n    def inner(x%s):\n        return x, n%s\n    return inner\n'
+case('closure_s_parameter_added', INNER % ('', ''), INNER % (', k=(1, -2), *, j=None', ', k, j'), 'h = m.make(5)', 'h(1), h(1, 2, j=3), m.make(5)(1)',
+     ((1, 5, (1, -2), None), (1, 5, 2, 3), (1, 5, (1, -2), None)))
+case('closure_s_default_changed', INNER % (', k=1, s=[], *, i=n', ', k, s, i'), INNER % (', k=2, s=[], *, i=n', ', k, s, i'),
+     'h = m.make(5); h(1)[3].append(6)', 'h(1), m.make(6)(1)', ((1, 5, 2, [6], 5), (1, 6, 2, [], 6)))
+case('closure_s_default_left', INNER % (', k=1, *, j=2', ', k, j'), INNER % (', k, *, j', ', k, j'), 'h = m.make(5)',
+     'h.__defaults__, h.__kwdefaults__, h(1, 2, j=3)', (None, None, (1, 5, 2, 3)))
+case('closure_s_parameter_with_a_default_that_is_worked_out', INNER % ('', ''), INNER % (', k=L', ', k'), 'h = m.make(5)', 'h(1), m.make(5)(1)',
+     ((1, 5), (1, 5, 3)))
+case('lambda_in_a_dict_gets_a_parameter', 'D = {"a": lambda x: x}\n', 'D = {"a": lambda x, y=2: (x, y)}\n', 'd = m.D', 'd["a"](1), m.D["a"](1)',
+     ((1, 2), (1, 2)))
+case('method_s_callback_gets_a_parameter', 'class K:\n    def f(self):\n        return lambda x: x\n',
+     'class K:\n    def f(self):\n        return lambda x, *, y=2: (x, y)\n', 'h = m.K().f()', 'm.K().f()(1), h(1)', ((1, 2), (1, 2)))
+case('closure_that_forwards_gets_a_parameter', INNER % ('', ''), (INNER % (', k=7', '')).replace('x, n', 'x, k'), 'h = m.make(5)', 'h(1), h(1, 2)',
+     ((1, 7), (1, 2)))
