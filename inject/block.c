@@ -115,6 +115,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.code_off = l->line,
 		.leave = target->stage + STAGE_LEAVE,
 		.ask = target->filters.may_ask,
+		.blocked = interpreter_blocked(&target->python),
 		.py = target->python.calls,
 	};
 }

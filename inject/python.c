@@ -10,6 +10,7 @@
 #include "util.h"
 
 enum { MINOR_FIRST = 6, MINOR_LAST = 15, INTERPRETERS_MAX = 1000 };
+enum { GLIBC_SIGSETXID = 33, MUSL_SIGSYNCCALL = 34 };
 
 /* A function that came with a version tells which one it is at least, where Py_Version (3.11) is lacking. */
 static const struct {
@@ -294,6 +295,11 @@ int interpreter_find(struct images *images, const struct mr_facts *facts, struct
 	ret->facts.musl = ret->libc && is_musl(ret->libc);
 	ret->facts.interpreters = interpreter_count(ret);
 	return 0;
+}
+
+uint64_t interpreter_blocked(const struct interpreter *python)
+{
+	return ~(UINT64_C(1) << ((python->facts.musl ? MUSL_SIGSYNCCALL : GLIBC_SIGSETXID) - 1));
 }
 
 /* Up to 3.6 it is a variable, and Py_IsInitialized says no from early on. */

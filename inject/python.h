@@ -37,6 +37,12 @@ enum role interpreter_role(const struct interpreter *python, struct image *image
 /* CPython's own code: the interpreter, or an extension module of its standard library. */
 bool interpreter_own(const struct interpreter *python, struct image *image);
 
+/*
+ * The signals that wait while a thread is away from its work: all but the one by which libc has every thread change its user
+ * (setuid(3) and the like). Who asks for that waits for all threads, and may hold the GIL that ours waits for.
+ */
+uint64_t interpreter_blocked(const struct interpreter *python);
+
 /* Is it shutting down? For versions that have no function to ask (3.6); false for the others. */
 bool interpreter_finalizing(const struct interpreter *python);
 

@@ -258,11 +258,10 @@ uint64_t thread_release(struct thread *thread, bool again)
  * The registers first, the mask second: if the tool dies between the two, the thread goes through the stage with its
  * signals open, which is harmless; the other way round it would be left with all signals blocked.
  */
-int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t *ret_ns,
-		    struct mr_error *err)
+int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t blocked,
+		    uint64_t *ret_ns, struct mr_error *err)
 {
 	struct cpu_regs before = thread->regs;
-	uint64_t all = ~UINT64_C(0);
 	int r;
 
 	cpu_redirect(&thread->regs, stage, frame->at);
@@ -271,7 +270,7 @@ int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_fram
 		thread->regs = before;
 		return mr_fail(err, mr_code_of(-r), -r, "redirecting thread %d", (int)thread->tid);
 	}
-	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(all), &all);
+	(void)ptrace(PTRACE_SETSIGMASK, thread->tid, sizeof(blocked), &blocked);
 	*ret_ns = detach(thread);
 	return 0;
 }

@@ -41,9 +41,9 @@ int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_e
  */
 uint64_t thread_release(struct thread *thread, bool again);
 
-/* Sends it to the stage, with all signals blocked, and lets it go. Returns as thread_release, or a negative code. */
-int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t *ret_ns,
-		    struct mr_error *err);
+/* Sends it to the stage, with these signals blocked, and lets it go. Returns as thread_release, or a negative code. */
+int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t blocked,
+		    uint64_t *ret_ns, struct mr_error *err);
 
 /* Writes a word of a page that is not writable, through ptrace: where /proc/PID/mem refuses. Returns 0 or -errno. */
 int thread_poke(const struct thread *thread, uint64_t at, const void *from, size_t size);

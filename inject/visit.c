@@ -233,7 +233,7 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 	r = stack_write(visit->target, frame->at, bytes, size);
 	if (r < 0)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, -r, "the stack of thread %d has no room", (int)visit->thread.tid);
-	r = thread_redirect(&visit->thread, visit->target->stage, frame, &ns, err);
+	r = thread_redirect(&visit->thread, visit->target->stage, frame, interpreter_blocked(&visit->target->python), &ns, err);
 	if (r == 0)
 		account(visit, ns);
 	return r;

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 6
+#define REQUEST_VERSION 7
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -157,6 +157,7 @@ struct request_block {
 	uint64_t told_off, told_max, told_len;
 	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
 	uint64_t boot_ns;	/* CLOCK_MONOTONIC: from then on boot.py is made, with the GIL held */
+	uint64_t blocked;	/* the signal mask of a thread that works for us */
 	uint64_t token;		/* by which the tool knows its own request */
 	uint64_t line;		/* where our code waited when it was interrupted last, 0 unknown: in `file`, NUL-terminated */
 	char file[WHERE_MAX];

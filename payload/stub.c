@@ -149,7 +149,7 @@ static int boot_run(struct request_block *block, PyObject *code, PyObject *names
  */
 static void handlers_run(struct request_block *block, PyObject *names)
 {
-	uint64_t all = ~UINT64_C(0), mask = 0;
+	uint64_t mask = 0;
 	PyObject *code;
 
 	if (block->thread != block->pid || !block->ask || raw_syscall(RAW_RT_SIGPENDING, (uint64_t)&mask, 8, 0, 0) < 0)
@@ -159,7 +159,7 @@ static void handlers_run(struct request_block *block, PyObject *names)
 	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
 	if (code)
 		(void)boot_run(block, code, names);
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, 0, 8);
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->blocked, 0, 8);
 	FN(block, Py_DecRef)(code);
 }
 
@@ -319,12 +319,12 @@ void stub_outside(struct request_block *block)
 /* CPython calls this in its main thread with the GIL held, between two bytecodes. */
 void stub_pending(struct request_block *block)
 {
-	uint64_t all = ~UINT64_C(0), mask = 0;
+	uint64_t mask = 0;
 	enum request_refusal why;
 
 	if (forked(block))
 		return;
-	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&all, (uint64_t)&mask, 8);
+	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->blocked, (uint64_t)&mask, 8);
 	why = interpreter_state(block);
 	if (why == REFUSAL_NONE)
 		start(block, WAY_QUEUED, mask);

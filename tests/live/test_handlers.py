@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Signals that another thread of the program took: their handlers wait for the main thread, which we wake."""
+"""Signals that another thread of the program took: their handlers wait for the main thread, which we wake; and the one that libc
+sends to all threads."""
 import ast
+import os
+import subprocess
 import tempfile
+import time
 import unittest
 
-from harness import LiveTest, Target, each_python, expand, wait_until
+from harness import (MR_ATTACH, PATIENCE, LiveTest, Target, each_python, environment, expand, read, status_of,
+                     wait_until)
 
 # The main thread waits for ever in a lock; the other one sends a signal to itself when it is told to. Names beginning with
 # `seen` say what the handler saw.
@@ -50,6 +55,28 @@ os.write(1, b'{"ready": true}\\n')
 wait_for_ever()
 '''
 
+# The main thread waits for ever in a lock. The other one holds the GIL until it is told to go on, and changes the group of all
+# threads before it lets go of it: libc sends each of them a signal, and waits until they have done so.
+CHANGES = '''
+import ctypes, functools, os, threading
+lock = threading.Lock()
+lock.acquire()
+held = [functools.partial(os.write, 1, b'{"ready": true}\\n'),
+        functools.partial(ctypes.PyDLL(None).read, 0, ctypes.create_string_buffer(1), 1),
+        functools.partial(os.setgid, os.getgid()), functools.partial(os.write, 1, b'{"changed": true}\\n')]
+
+
+def other():
+    list(map(functools.partial.__call__, held[1:]))
+    lock.release()
+
+
+threading.Timer(0.2, other).start()
+held[0]()
+lock.acquire()
+lock.acquire()
+'''
+
 
 @expand
 class Handlers(LiveTest):
@@ -84,6 +111,26 @@ class Handlers(LiveTest):
         found, result = self.seen(python, True)
         self.assertEqual(result.value, '2')
         self.assertEqual([one for one in found if isinstance(one, tuple)], [([], '0')] * (len(found) - 1))
+
+    @each_python(lambda p: not p.name.startswith('musl'))
+    def test_a_thread_that_waits_for_the_gil_changes_its_group(self, python):
+        def waits_for_the_gil():
+            before = status_of(target.pid)['SigBlk']
+            time.sleep(0.05)
+            return int(before, 16) and status_of(target.pid)['SigBlk'] == before and target.is_waiting()
+        with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
+            script.write(CHANGES)
+            script.flush()
+            with Target('program', python, 2, script=script.name) as target:
+                wait_until(lambda: any(read('/proc/%d/task/%s/syscall' % (target.pid, tid)).startswith('0 0x0 ')
+                                       for tid in os.listdir('/proc/%d/task' % target.pid)), 'the GIL is held')
+                with subprocess.Popen([MR_ATTACH, str(target.pid), 'exec', '1 + 1'], env=environment(),
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    wait_until(waits_for_the_gil, 'the main thread waits for the GIL')
+                    target.process.stdin.write(b'x')
+                    target.process.stdin.flush()
+                    self.assertEqual(target.hear(), {'changed': True})
+                    self.assertEqual(process.communicate(timeout=PATIENCE), (b'2\n', b''))
 
 
 if __name__ == '__main__':

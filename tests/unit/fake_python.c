@@ -328,7 +328,7 @@ void fake_setup(int kind)
 				     .interpreters = 1, .recursion_limit = 1000, .code_object = &fake.limit_at_run };
 	*fake.block = (struct request_block){ .magic = REQUEST_MAGIC, .version = REQUEST_VERSION, .pid = (uint32_t)getpid(),
 					      .size = FAKE_BLOCK_SIZE, .phase = PHASE_READY, .code_off = BOOT_AT,
-					      .sent_mask = 0x5000,
+					      .sent_mask = 0x5000, .blocked = ~UINT64_C(0),
 					      .xstate_size = (cpu_xstate_size() + 63) / 64 * 64 };
 	fake.block->leave = (uint64_t)(uintptr_t)region + stage_at + STAGE_LEAVE;
 	python_fakes(&fake.block->py);
