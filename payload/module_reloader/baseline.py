@@ -96,17 +96,19 @@ def runs(code, functions, signatures):
 
 
 def constants_agree(module, code, signatures):
-    """Whether the constants that CODE gives names are those that the names have now."""
-    units = host.part('units')
+    """Whether the constants that CODE gives names last are those that the names have now."""
+    units, last = host.part('units'), {}
     found = units.units_of(code, signatures)
     for unit in found or ():
         for before, one in zip(unit.tokens, unit.tokens[1:]):
-            if one[0] == 'STORE_NAME' and before[0] in units.CONSTANT and before[1] not in ('code', 'body'):
-                name = one[1]
-                if not name.startswith('__') and name in module.dict and \
-                        codes.live_key(module.dict[name]) != before[1]:
-                    return False
+            if one[0] == 'STORE_NAME':
+                last[one[1]] = before
+    for name, before in last.items():
+        if before[0] in units.CONSTANT and before[1] not in ('code', 'body') and not name.startswith('__') and \
+                name in module.dict and codes.live_key(module.dict[name]) != before[1]:
+            return False
     return found is not None
+
 
 
 def running(module):

@@ -173,6 +173,13 @@ class Staleness(Program):
     def names(self):
         return [one['name'] for one in command('stale')['modules']]
 
+    def test_a_pyc_with_a_name_that_is_bound_twice(self):
+        self.write(m='X = 1\nX = 2\n' + F1)
+        m = self.load('m')
+        self.assertEqual(self.entry(self.reload('m'))['baseline'], 'pyc')
+        m.X = 3
+        self.assertEqual(self.entry(self.reload('m', keep=['X']))['baseline'], 'none')
+
     def test_touch_and_comment(self):
         self.write(m='X = 1\n' + F1)
         m = self.load('m')
