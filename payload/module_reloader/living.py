@@ -107,19 +107,25 @@ def counted(module, known):
     if not issubclass(type(entry), host.ModuleType) or scope.DICT.__get__(entry) is not module.dict:
         return False
     references = 1 + len(known) + sum(one[1] is module.dict for entry in state.STATE['journal'] for one in entry['steps'])
-    if sys.version_info < (3, 11):           # later, frames borrow it from their functions
-        references += frames(module.dict)
+    references += sum(map(holds, frames(module.dict)))
     return others(sys.getrefcount(module.dict)) == references
 
 
 def frames(namespace):
-    """How many frames that run now have these globals."""
-    count = 0
+    """The frames that run now and have these globals."""
+    found = []
     for frame in list(sys._current_frames().values()):
         while frame is not None:
-            count += frame.f_globals is namespace
+            if frame.f_globals is namespace:
+                found.append(frame)
             frame = frame.f_back
-    return count
+    return found
+
+
+def holds(frame):
+    """How often a frame refers to its globals: from 3.11 on it borrows them from its function, which that of a body is made for."""
+    body = not frame.f_code.co_flags & codes.OPTIMIZED and frame.f_locals is frame.f_globals
+    return body + (body or sys.version_info < (3, 11))
 
 
 def may_be_suspended(patches, functions, signatures):

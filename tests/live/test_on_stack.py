@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import HERE_NOW, MR_ATTACH, PATIENCE, REQUIRED, each, environment, expand, label
+from harness import HERE_NOW, MR_ATTACH, PATIENCE, REQUIRED, LiveTest, Target, each, environment, expand, label
 from test_reload import ReloadTest, shop
 
 MAIN = '''import os, signal, threading, time
@@ -27,6 +27,14 @@ SLOW = '''RATE = 1
 def work(gate):
     gate.wait()
     return "old"
+'''
+LOOP = '''import json, sys
+LIMIT = 1
+%s
+def work(n): return n + LIMIT
+print(json.dumps({"ready": True}), flush=True)
+for line in iter(sys.stdin.readline, ""):
+    print(json.dumps({"answer": repr(work(1))}), flush=True)
 '''
 PYTHONS = [(label(p), p) for p in HERE_NOW if p in REQUIRED or p.name in ('pyenv3.6', 'pyenv3.8')]
 
@@ -136,6 +144,31 @@ class Dependents(ReloadTest):
             self.assertEqual(s.ask('(slow.RATE, tax.TAX)'), '(1, 2)')
             self.assertUnharmed(s.target)
             s.target.stop()
+
+
+@expand
+class MainLoop(LiveTest):
+    """From 3.11 on the body that runs has a function of its own."""
+
+    @each([(name + suffix, python, held) for name, python in PYTHONS
+           for suffix, held in (('', ''), ('_held', 'here = globals()'))])
+    def test_it_is_no_old_code(self, python, held):
+        with python.folder() as (inside, outside):
+            path = os.path.join(outside, 'app.py')
+            write(path, LOOP % held)
+            with Target('program', command=python.argv(inside + '/app.py')) as target:
+                write(path, LOOP.replace('n + LIMIT', 'n - LIMIT').replace('LIMIT = 1', 'LIMIT = 5') % held)
+                result = target.attach('-j', 'reload-stale')
+                self.assertStatus(result, 0)
+                self.assertEqual([(one['name'], one['kept_old']) for one in result.json['modules']], [('__main__', [])])
+                self.assertEqual(bool(result.json['heap']), bool(held), 'walked')
+                self.assertEqual(target.ask(''), '-4')
+                self.assertUnharmed(target)
+
+
+def write(path, text):
+    with open(path, 'w') as out:
+        out.write(text)
 
 
 if __name__ == '__main__':
