@@ -26,6 +26,7 @@ def check(plans, context, policy):
 
 
 def sentence(one):
-    how = 'running' if one['kind'] == 'frame' else 'suspended in a ' + one['kind'].replace('_', ' ')
+    kind = one['kind'].replace('_', ' ')
+    how = 'running' if kind == 'frame' else 'suspended in a%s %s' % ('n' if kind[0] == 'a' else '', kind)
     where = ' in thread ' + one['thread'] if one['thread'] else ' ' + one['name'] if one['name'] else ''
     return '%s is %s%s, line %s' % (one['function'], how, where, one['line'])

@@ -31,7 +31,7 @@ def find(plans, heap):
     names = thread_names() if search.old else {}
     try:
         for ident, frame in list(host.sys._current_frames().items()) if search.old else ():
-            search.frames(frame, 'frame', names.get(ident, 'thread %d' % ident))
+            search.frames(frame, 'frame', names.get(ident, str(ident)))
     finally:
         frame = None                         # one is ours: it would hold itself, and all that it knows
     if any(plan.suspended for plan in plans) or search.old and 'greenlet' in host.sys.modules:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What goes on in old code, as the report names it: frames, generators, coroutines, tasks, greenlets."""
+import _thread
 import gc
 import sys
 import threading
@@ -94,6 +95,15 @@ class Running(Program):
             gate.set()
             thread.join()
 
+    def test_a_thread_without_a_name(self):
+        started, gate = threading.Event(), threading.Event()
+        ident = _thread.start_new_thread(self.m.blocks, (started, gate))
+        self.assertTrue(started.wait(10))
+        try:
+            self.assertEqual(self.found(), [('frame', str(ident), None, 'm.blocks', 23)])
+        finally:
+            gate.set()
+
     def test_tasks(self):
         import asyncio
         loop = asyncio.new_event_loop()
@@ -135,6 +145,11 @@ class Running(Program):
             self.assertEqual(error['message'], 'm.gen is suspended in a generator, line 10')
         self.assertEqual(next(self.m.gen()), 1)
         self.assertEqual(list(gen), ['old'])
+        gen = self.m.agen()
+        self.assertRaises(StopIteration, gen.asend(None).send, None)
+        error = self.refused(self.attempt(on_stack='refuse'), 'on-stack')
+        self.assertEqual(error['message'], 'm.agen is suspended in an async generator, line 18')
+        del gen
         self.reload(on_stack='refuse')
         self.assertEqual(list(self.m.gen()), [1, 'new'])
 
