@@ -44,6 +44,9 @@ void cpu_dwarf_from(uint64_t pc, uint64_t sp, uint64_t ret[CPU_DWARF_REGS]);
 /* Has the kernel, when the thread goes on, start the interrupted call again as for ERESTARTNOHAND (EINTR if a handler runs). */
 void cpu_call_again(struct cpu_regs *regs);
 
+/* Has the interrupted call end with EINTR when the thread goes on. */
+void cpu_call_end(struct cpu_regs *regs);
+
 /*
  * The stage frame for this thread: where it lies (a multiple of 64 below the red zone), the words that bring the thread
  * home, and how to call the interrupted call again. The way home as it stands is "the wait is over: EINTR".

@@ -82,6 +82,11 @@ void cpu_call_again(struct cpu_regs *regs)
 	regs->user.rax = (unsigned long long)RESTART_NOHAND;
 }
 
+void cpu_call_end(struct cpu_regs *regs)
+{
+	regs->user.rax = (unsigned long long)EINTR_RESULT;
+}
+
 static void home_fill(const struct user_regs_struct *r, uint64_t home[HOME_WORDS])
 {
 	const uint64_t all[HOME_WORDS] = { r->r15, r->r14, r->r13, r->r12, r->rbp, r->rbx, r->r11, r->r10, r->r9,

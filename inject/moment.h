@@ -62,6 +62,9 @@ bool moment_spawn(struct scene *scene);
 /* Whose code made the call that blocks: CPython's own, which goes on rightly after EINTR? */
 bool moment_python_caller(struct scene *scene);
 
+/* Does CPython itself wait here, and begin again by itself after EINTR, when it has run the handlers of signals (PEP 475)? */
+bool moment_retries(struct scene *scene);
+
 /* The name of the function that the call instruction before this return address calls; NULL if it cannot be told. */
 const char *callee_name(struct image *image, uint64_t return_address);
 

@@ -206,3 +206,33 @@ bool moment_python_caller(struct scene *scene)
 
 	return run > 0 && run < scene->stack.count && interpreter_own(scene->python, scene->stack.frame[run].image);
 }
+
+/* Python code is under way: the interpreter's image may hold code of a program that embeds it. */
+static bool evaluates(const struct scene *scene)
+{
+	static const char *const names[] = { "_PyEval_EvalFrameDefault", "PyEval_EvalCode", "PyObject_Vectorcall",
+					     "_PyFunction_Vectorcall" };
+	struct image *image = scene->python->image;
+	uint64_t start, end;
+
+	for (size_t i = 0; i < scene->stack.count; i++)
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			if (scene->stack.frame[i].image == image && symbols_find(image, names[k]) &&
+			    symbols_function(image, scene->stack.frame[i].pc - 1, &start, &end) &&
+			    start == symbols_find(image, names[k]))
+				return true;
+	return false;
+}
+
+bool moment_retries(struct scene *scene)
+{
+	static const char *const once[] = { "pause", "sigsuspend", "tcdrain", "connect", "sleep", "usleep" };
+	const char *name = NULL;
+
+	if (!moment_python_caller(scene) || !moment_parked(scene, &name) || !name)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(once); i++)
+		if (strcmp(name, once[i]) == 0)
+			return false;
+	return evaluates(scene);
+}

@@ -214,7 +214,7 @@ int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_e
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r < 0 && thread->held)
-		(void)thread_release(thread, false);
+		(void)thread_release(thread, CALL_AS_IS);
 	if (r < 0)
 		take_time(thread);
 	return r;
@@ -243,14 +243,16 @@ static uint64_t detach(struct thread *thread)
 	return held_ns;
 }
 
-uint64_t thread_release(struct thread *thread, bool again)
+uint64_t thread_release(struct thread *thread, enum thread_call call)
 {
 	if (!thread->held)
 		return 0;
-	if (again) {
+	if (call == CALL_AGAIN)
 		cpu_call_again(&thread->regs);
+	if (call == CALL_ENDS)
+		cpu_call_end(&thread->regs);
+	if (call != CALL_AS_IS)
 		(void)regs_write(thread);
-	}
 	return detach(thread);
 }
 

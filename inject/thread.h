@@ -35,11 +35,11 @@ struct thread {
  */
 int thread_hold(struct thread *thread, pid_t tid, uint64_t limit_ns, struct mr_error *err);
 
-/*
- * Lets it go on. With `again`, a call that a mere stop ends with EINTR on this kernel is called again.
- * Returns the nanoseconds for which it was held.
- */
-uint64_t thread_release(struct thread *thread, bool again);
+/* What becomes of the call that the stop interrupted: what the kernel does; called again, or ended with EINTR, whatever it does. */
+enum thread_call { CALL_AS_IS, CALL_AGAIN, CALL_ENDS };
+
+/* Lets it go on. Returns the nanoseconds for which it was held. */
+uint64_t thread_release(struct thread *thread, enum thread_call call);
 
 /* Sends it to the stage, with these signals blocked, and lets it go. Returns as thread_release, or a negative code. */
 int thread_redirect(struct thread *thread, uint64_t stage, const struct cpu_frame *frame, uint64_t blocked,

@@ -64,6 +64,7 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	target_syscall(target, tid, &blocked);
 	target_rehearse(target, &blocked, &rehearsal);
 	visit->python_caller = moment_python_caller(&rehearsal);
+	visit->retries = moment_retries(&rehearsal);
 	visit->rehearsed = blocked;
 	if (!asked && blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
@@ -82,6 +83,7 @@ void visit_look(struct visit *visit, size_t depth)
 	scene_look(&visit->scene, registers, depth);
 	visit->looked = true;
 	visit->python_caller = moment_python_caller(&visit->scene);
+	visit->retries = moment_retries(&visit->scene);
 	visit->parked = moment_parked(&visit->scene, &visit->wait_name);
 }
 
@@ -141,14 +143,32 @@ static bool writable(const struct mr_target *target, uint64_t at)
 	return map && map->perms[1] == 'w' && at + 16 <= map->end;
 }
 
+/* It still waits where it did at the rehearsal. */
+static bool same_wait(const struct visit *visit)
+{
+	return visit->rehearsed.kind == PROC_SYSCALL_IN && visit->rehearsed.nr == visit->thread.call.nr &&
+	       visit->rehearsed.sp == cpu_sp(&visit->thread.regs);
+}
+
+/*
+ * While the main thread is held, or blocks its signals, others take them in its place, and their handlers then wait for it: in a
+ * wait without end, for ever. So it is to look for them when it goes on. The rehearsal may not have seen the whole stack.
+ */
+static bool call_ends(struct visit *visit)
+{
+	if (!visit->thread.call.in || visit->thread.tid != visit->target->pid || visit->target->facts.threads < 2)
+		return false;
+	if (!visit->looked && (!same_wait(visit) || visit->python_caller != visit->retries))
+		visit_look(visit, SCENE_DEPTH);
+	return visit->retries;
+}
+
 /* Whether the wait has to be called again; it may have begun since the rehearsal, in other code. */
 static bool called_again(struct visit *visit)
 {
 	const struct cpu_call *call = &visit->thread.call;
-	bool same = visit->rehearsed.kind == PROC_SYSCALL_IN && visit->rehearsed.nr == call->nr &&
-		    visit->rehearsed.sp == cpu_sp(&visit->thread.regs);
 
-	if (call->in && wait_breaks(call->nr) && wait_finite(call->nr, call->arg) && !same && !visit->looked)
+	if (call->in && wait_breaks(call->nr) && wait_finite(call->nr, call->arg) && !same_wait(visit) && !visit->looked)
 		visit_look(visit, SCENE_DEPTH);
 	return wait_again(call, visit->python_caller);
 }
@@ -159,7 +179,7 @@ void visit_frame(struct visit *visit)
 	struct stage_frame *frame = &visit->frame.frame;
 	uint64_t at = 0, unit = 0;
 
-	cpu_frame(&thread->regs, called_again(visit), &visit->frame);
+	cpu_frame(&thread->regs, !call_ends(visit) && called_again(visit), &visit->frame);
 	frame->mask = thread->mask;
 	frame->stopped_at = thread->stopped_ns;
 	if (frame->wait && wait_limit(&thread->call, &at, &unit) && writable(visit->target, at)) {
@@ -219,8 +239,9 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 	const struct cpu_frame *frame = &visit->frame;
 	uint8_t bytes[sizeof(frame->frame) + sizeof(frame->home) + 64] = { 0 };
 	size_t size = frame->frame.home + sizeof(frame->home) - frame->at;
+	bool aside = frame->frame.target || !call_ends(visit);	/* else it takes its signals itself */
+	uint64_t ns = 0, blocked = aside ? interpreter_blocked(&visit->target->python) : visit->thread.mask;
 	struct seccomp_verdict filters;
-	uint64_t ns = 0;
 	int r = filters_judge(visit, &filters, err);
 
 	if (r < 0)
@@ -233,7 +254,7 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 	r = stack_write(visit->target, frame->at, bytes, size);
 	if (r < 0)
 		return mr_fail(err, MR_E_NO_SAFE_POINT, -r, "the stack of thread %d has no room", (int)visit->thread.tid);
-	r = thread_redirect(&visit->thread, visit->target->stage, frame, interpreter_blocked(&visit->target->python), &ns, err);
+	r = thread_redirect(&visit->thread, visit->target->stage, frame, blocked, &ns, err);
 	if (r == 0)
 		account(visit, ns);
 	return r;
@@ -241,12 +262,15 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 
 void visit_end(struct visit *visit)
 {
-	bool again;
+	enum thread_call call = CALL_AS_IS;
 
 	if (!visit->thread.held)
 		return;
-	again = visit->thread.call.result == -4 && called_again(visit);
-	account(visit, thread_release(&visit->thread, again));
+	if (call_ends(visit))
+		call = CALL_ENDS;
+	else if (visit->thread.call.result == -4 && called_again(visit))
+		call = CALL_AGAIN;
+	account(visit, thread_release(&visit->thread, call));
 }
 
 /* As at the end of any visit: a wait in which a thread has stopped meanwhile goes on. */

@@ -16,6 +16,7 @@ struct visit {
 	struct cpu_frame frame;
 	struct proc_syscall rehearsed;	/* what it waited in before the stop */
 	bool python_caller;	/* that wait, or the one of the last look, is in CPython's own code */
+	bool retries;		/* and CPython begins it again by itself after EINTR */
 	bool parked, looked;
 	const char *wait_name;
 	struct mr_timing *timing;	/* stopped, stopped_sum and stops are counted here */

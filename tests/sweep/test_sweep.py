@@ -9,10 +9,13 @@ import os
 import signal
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
-from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, expand)  # noqa: E402
+from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, expand,  # noqa: E402
+                     status_of)
 
 SHIM = os.path.join(os.path.dirname(MR_ATTACH), 'sweep', 'shim.so')
 MOST_CALLS = 5000
@@ -24,6 +27,17 @@ GONE = (errno.ESRCH, errno.ENOENT, errno.ECHILD, errno.EFAULT, -1)      # it may
 EXPLAINED = (errno.EPERM, errno.EACCES, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ESRCH)
 MEMORY = ('process_vm_readv', 'process_vm_writev', 'pwrite')    # once the request is there, its memory may be anybody's
 LATE = 0.1  # seconds by which a C-level poll may come late on a busy machine
+
+# The main thread waits for ever; its handler says that it has run. The other thread takes signals in its place.
+HEARS = '''
+import os, signal, threading, time
+signal.signal(signal.SIGUSR1, lambda *both: os.write(1, b'{"heard": true}\\n'))
+threading.Thread(target=time.sleep, args=(10000,), daemon=True).start()
+lock = threading.Lock()
+lock.acquire()
+os.write(1, b'{"ready": true}\\n')
+lock.acquire()
+'''
 
 
 def combinations():
@@ -128,6 +142,40 @@ class Sweep(LiveTest):
     @each([one for one in combinations() if RUNS == 'all' or one[0] == 'loop_debian3_11'])
     def test_late(self, python, way):
         self.sweep(python, way, 'late')
+
+    def signalled_run(self, target, n):
+        """A run that is late at its n-th call, and a signal as soon as it holds the main thread for longer. Returns whether it is
+        over, and whether there was a signal."""
+        sent, done = [], []
+
+        def strike():
+            while not done and not sent:
+                time.sleep(0.01)
+                if status_of(target.pid)['TracerPid'] != '0':
+                    os.kill(target.pid, signal.SIGUSR1)
+                    sent.append(n)
+        thread = threading.Thread(target=strike)
+        thread.start()
+        result, noted = self.one_run(target, 'late', n)
+        done.append(n)
+        thread.join()
+        self.assertEqual((result.status, result.value), (0, '2'), str(result))
+        return noted[0] == 'end', sent
+
+    @each([(p.name.replace('.', '_'), p) for p in HERE_NOW
+           if not p.name.startswith('musl') and (RUNS == 'all' or p.name in ('debian3.11', 'sid3.15'))])
+    def test_a_signal_while_it_is_held(self, python):
+        with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
+            script.write(HEARS)
+            script.flush()
+            with Target('program', python, script=script.name) as target:
+                n, signals, over = self.first(target), 0, False
+                while not over:
+                    over, sent = self.signalled_run(target, n)
+                    if sent:
+                        self.assertEqual(target.hear(), {'heard': True}, 'call %d' % n)
+                    n, signals = n + 1, signals + len(sent)
+        self.assertGreater(signals, 5)
 
 
 if __name__ == '__main__':

@@ -140,7 +140,7 @@ static enum mr_code judge(struct seccomp_verdict *ret)
 	cr_assert_eq(subject.shared->bad, 0);
 	cr_assert_eq(thread_hold(&thread, subject.pid, test_now() + 2000 * MS, &err), 0);
 	(void)seccomp_judge(&thread, ret, &err);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	subject_end(&subject);
 	return err.code;
 }

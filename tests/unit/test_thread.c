@@ -76,7 +76,7 @@ Test(thread, hold_and_release_leave_it_as_it_was)
 		cr_assert(thread.held);
 		cr_assert(thread.call.in);
 		cr_assert_eq(thread.call.nr, SYS_pause);
-		cr_assert_gt(thread_release(&thread, false), 0);
+		cr_assert_gt(thread_release(&thread, CALL_AS_IS), 0);
 		cr_assert_not(thread.held || thread.seized);
 	}
 	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
@@ -96,7 +96,7 @@ Test(thread, ours_is_the_first_turn_while_it_is_held)
 	subject_start(&subject, body_pause);
 	cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
 	cr_expect_eq(sched_getscheduler(0), wanted);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect_eq(sched_getscheduler(0), SCHED_OTHER);
 	subject_end(&subject);
 	cr_expect_lt(thread_hold(&thread, subject.pid, soon(100), &err), 0);
@@ -145,7 +145,7 @@ Test(thread, one_in_a_restartable_sequence_is_left_alone)
 		if (thread_hold(&thread, subject.pid, soon(2000), &err) == 0) {
 			(void)memory_read(&(struct memory){ subject.pid, -1 }, cpu_pc(&thread.regs), loop, sizeof(loop));
 			cr_expect(loop[0] != 0xeb || loop[1] != 0xfe, "not within");
-			(void)thread_release(&thread, false);
+			(void)thread_release(&thread, CALL_AS_IS);
 			continue;
 		}
 		cr_assert_eq(err.code, MR_E_NO_SAFE_POINT);
@@ -182,7 +182,7 @@ Test(thread, signals_that_arrive_are_passed_on)
 		cr_assert(test_until(&subject.shared->ready, i, 2000));
 		(void)kill(subject.pid, SIGUSR1);
 		cr_assert_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
-		(void)thread_release(&thread, false);
+		(void)thread_release(&thread, CALL_AS_IS);
 		for (int k = 0; k < 1000 && subject.shared->handlers < i; k++)
 			test_sleep(1);
 		cr_assert_eq(subject.shared->handlers, i);
@@ -273,7 +273,7 @@ Test(thread, one_that_is_killed_while_held_can_be_reaped_by_its_parent)
 		test_sleep(1);
 	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
 	(void)kill(subject.shared->other, SIGKILL);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect(test_until(&subject.shared->done, 1, 1000), "the parent waits for our end");
 	cr_expect_eq(subject.shared->result, SIGKILL);
 	subject_end(&subject);
@@ -299,7 +299,7 @@ Test(thread, the_process_runs_another_program_while_one_is_held)
 	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
 	subject.shared->go = 1;
 	test_sleep(50);		/* execve now waits for the other thread's end */
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	for (int i = 0; i < 1000 && strcmp(facts.comm, "sleep") != 0; i++) {
 		struct mr_error ignored = MR_ERROR_INIT;
 
@@ -326,7 +326,7 @@ Test(thread, the_process_ends_while_one_is_held)
 	cr_assert_eq(thread_hold(&thread, subject.shared->other, soon(2000), &err), 0);
 	subject.shared->go = 1;
 	test_sleep(50);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect_eq(subject_wait(&subject, 1000), 3 << 8);
 	subject_end(&subject);
 }
@@ -349,7 +349,7 @@ Test(thread, one_that_could_not_stop_is_held_at_the_second_try)
 	subject.shared->go = 1;
 	err = (struct mr_error)MR_ERROR_INIT;
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect_not(thread.held || thread.seized);
 	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
 	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
@@ -364,7 +364,7 @@ Test(thread, one_that_was_not_asked_is_asked_at_the_second_try)
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(50), &err), -MR_E_NO_SAFE_POINT);
 	err = (struct mr_error)MR_ERROR_INIT;
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
 	cr_expect_eq(subject_tracer(subject.pid, subject.pid), 0);
 	subject_end(&subject);
@@ -380,7 +380,7 @@ Test(thread, one_that_has_stopped_meanwhile_and_is_asked_again_goes_on)
 		test_sleep(1);
 	err = (struct mr_error)MR_ERROR_INIT;
 	cr_expect_eq(thread_hold(&thread, subject.pid, soon(2000), &err), 0);
-	(void)thread_release(&thread, false);
+	(void)thread_release(&thread, CALL_AS_IS);
 	cr_expect(subject_blocked(subject.pid, subject.pid, SYS_pause));
 	subject_end(&subject);
 }
