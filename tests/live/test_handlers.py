@@ -55,7 +55,7 @@ os.write(1, b'{"ready": true}\\n')
 wait_for_ever()
 '''
 
-# The main thread waits for ever in a lock. The other one holds the GIL until it is told to go on, and changes the group of all
+# The main thread waits in C code. The other one holds the GIL until it is told to go on, and changes the group of all
 # threads before it lets go of it: libc sends each of them a signal, and waits until they have done so.
 CHANGES = '''
 import ctypes, functools, os, threading
@@ -73,7 +73,7 @@ def other():
 
 threading.Timer(0.2, other).start()
 held[0]()
-lock.acquire()
+ctypes.CDLL(None).poll(None, 0, -1)
 lock.acquire()
 '''
 
@@ -94,7 +94,7 @@ class Handlers(LiveTest):
 
                 def all_seen():
                     found[:] = ast.literal_eval(target.attach('-j', 'exec', '__import__("__main__").seen').value)
-                    return 'from the handler' in found or not raises
+                    return 'from the handler' in found if raises else found
                 wait_until(all_seen, 'the program saw what its handler raised')
                 self.assertUnharmed(target)
         return found, result
