@@ -407,10 +407,12 @@ void run_process(const struct run *run, const struct selected *process, struct o
 		free(job);
 		return;
 	}
+	signals_hold_stops(true);	/* stopped ourselves, we would keep the thread stopped that we hold */
 	if (!watch(job_work, job_overdue, job)) {
 		run_left(run, job, ret);
 		return;
 	}
+	signals_hold_stops(watch_left_any());
 	*ret = job->outcome;
 	mr_answer_free(&job->answer);
 	free(job);

@@ -40,6 +40,17 @@ void signals_install(void)
 	(void)sigaction(SIGCHLD, &action, NULL);
 }
 
+void signals_hold_stops(bool hold)
+{
+	sigset_t stops;
+
+	(void)sigemptyset(&stops);
+	(void)sigaddset(&stops, SIGTSTP);
+	(void)sigaddset(&stops, SIGTTIN);
+	(void)sigaddset(&stops, SIGTTOU);
+	(void)pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &stops, NULL);
+}
+
 int signals_caught(void)
 {
 	return caught;

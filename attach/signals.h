@@ -5,7 +5,10 @@
 #ifndef MR_SIGNALS_H
 #define MR_SIGNALS_H
 
+#include <stdbool.h>
+
 void signals_install(void);
+void signals_hold_stops(bool hold);		/* Ctrl-Z and the like have to wait */
 int signals_caught(void);			/* the first signal that came, 0 for none */
 
 #endif

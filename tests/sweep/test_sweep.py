@@ -7,6 +7,7 @@ After each: the target goes on unharmed, nobody holds it, and the next mr-attach
 import errno
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -14,8 +15,8 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'live'))
-from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, expand,  # noqa: E402
-                     status_of)
+from harness import (BY_NAME, HERE_NOW, MR_ATTACH, RUNS, SANITIZED, LiveTest, Target, attach, each, environment,  # noqa: E402
+                     expand, status_of, wait_until)
 
 SHIM = os.path.join(os.path.dirname(MR_ATTACH), 'sweep', 'shim.so')
 MOST_CALLS = 5000
@@ -176,6 +177,37 @@ class Sweep(LiveTest):
                         self.assertEqual(target.hear(), {'heard': True}, 'call %d' % n)
                     n, signals = n + 1, signals + len(sent)
         self.assertGreater(signals, 5)
+
+    def suspended_run(self, target, n):
+        """A run that is late at its n-th call, and Ctrl-Z as soon as it holds the thread. Returns what the shim noted, and whether
+        there was a Ctrl-Z."""
+        log = tempfile.NamedTemporaryFile(prefix='mr-sweep-')
+        env = dict(environment(), LD_PRELOAD=SHIM, SHIM_AT=str(n), SHIM_MODE='late', SHIM_LOG=log.name)
+        with log, subprocess.Popen([MR_ATTACH, str(target.pid), 'exec', 'None'], env=env,
+                                   preexec_fn=lambda: os.setpgid(0, 0)) as process:
+            struck = False
+            while process.poll() is None and not struck:
+                time.sleep(0.01)
+                if status_of(target.pid)['TracerPid'] != '0':
+                    process.send_signal(signal.SIGTSTP)
+                    struck = True
+            try:
+                if struck:
+                    wait_until(lambda: status_of(process.pid)['State'][0] in 'TZ', 'mr-attach is stopped')
+                    self.assertUnharmed(target, leftover=1)
+            finally:
+                process.send_signal(signal.SIGCONT)
+            self.assertEqual(process.wait(), 0)
+            return log.read().split()[:1], struck
+
+    def test_it_is_suspended_while_it_holds(self):
+        with Target('longsleep') as target:
+            n, suspended, noted = self.first(target), 0, []
+            while noted != [b'end']:
+                noted, struck = self.suspended_run(target, n)
+                n, suspended = n + 1, suspended + struck
+            self.assertGreater(suspended, 5)
+            self.assertUnharmed(target)
 
 
 if __name__ == '__main__':
