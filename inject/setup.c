@@ -122,6 +122,16 @@ static bool slot_free(struct delivery *d)
 	return memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) < 0;
 }
 
+/* Executable memory may be denied for itself: by SELinux (execmem), or by a filter that we could not read. */
+static int code_mapped(struct delivery *d, struct mr_error *err)
+{
+	uint64_t word;
+
+	if (memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) == 0)
+		return 0;
+	return mr_fail(err, MR_E_SECCOMP, call_refused(d, 0), "mmap of executable memory");
+}
+
 /* Returns 1 when the slot was taken meanwhile, or another mr-attach is at work. */
 static int region_map(struct delivery *d, struct region *all, struct mr_error *err)
 {
@@ -142,8 +152,8 @@ static int region_map(struct delivery *d, struct region *all, struct mr_error *e
 	if (r < 0)
 		return r;
 	d->mapped = true;
-	if (watch(d, &d->region, true, d->start_limit_ns))
-		return 0;
+	if (watch(d, &d->region, true, d->start_limit_ns) && stage_there(d->target))
+		return code_mapped(d, err);
 	r = target_alive(d->target, err);
 	if (r == 0 && !stage_there(d->target))
 		r = mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)d->target->pid);

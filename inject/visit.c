@@ -210,18 +210,37 @@ static int stack_write(struct mr_target *target, uint64_t at, const void *bytes,
 	return r == -EFAULT ? memory_force(&target->memory, at, bytes, size) : r;
 }
 
-/* The filters of the main thread are judged once. Another one that is filtered is left alone; it is not the only one. */
+/* A thread has its filters for itself, unless they came from the one that started it. What cannot be told is thought strict. */
+static int filters_of(const struct visit *visit)
+{
+	_cleanup_free_ char *text = NULL;
+	struct proc_status status = { .seccomp = 1 };
+	size_t size = 0;
+
+	if (visit->thread.tid == visit->target->pid)
+		return visit->target->facts.seccomp;
+	if (proc_read(visit->thread.tid, "status", &text, &size) < 0 || status_parse(text, size, &status) < 0)
+		return 1;
+	return status.seccomp;
+}
+
+/*
+ * The filters of the main thread are judged once. Another one that may not call is left alone; it is not the only one. So is one
+ * that has filters where the main thread has none: they are there to forbid what our code may have to do.
+ */
 static int filters_judge(struct visit *visit, struct seccomp_verdict *ret, struct mr_error *err)
 {
 	struct mr_target *target = visit->target;
 	bool main_thread = visit->thread.tid == target->pid;
 	struct mr_error local = MR_ERROR_INIT;
-	int r = 0;
+	int r = 0, mode = filters_of(visit);
 
 	*ret = (struct seccomp_verdict){ .may_ask = true };
 	if (main_thread && target->filters.tid == target->pid)
 		*ret = target->filters;
-	else if (target->facts.seccomp)
+	else if (mode == 1 || (mode && !target->facts.seccomp))
+		r = mr_fail(&local, MR_E_SECCOMP, 0, "thread %d has filters of its own", (int)visit->thread.tid);
+	else if (mode)
 		r = seccomp_judge(&visit->thread, ret, &local);
 	if (r == 0 && thread_dispatches(&visit->thread))
 		r = mr_fail(&local, MR_E_SECCOMP, 0, "thread %d has them handed to itself (PR_SET_SYSCALL_USER_DISPATCH)",

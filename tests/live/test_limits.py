@@ -104,6 +104,38 @@ class Seccomp(LiveTest):
             self.assertIn('seccomp filter', result.stderr)
             self.lives(process)
 
+    @unittest.skipUnless(os.geteuid() == 0, 'only root can become somebody else')
+    def test_executable_memory_is_denied_where_nobody_saw_it_coming(self):
+        """A filter that cannot be read does it here; SELinux does it (execmem) where there is none."""
+        become = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+        with hostile(filtered(deny('mmap', ERRNO, 2, 4)), prefix=become, cwd='/') as process:
+            for _ in range(2):
+                result = attach('-j', process.pid, '-t', '5', 'exec', '1', prefix=become, cwd='/')
+                self.assertStatus(result, 4)
+                self.assertEqual(result.json['error']['code'], 'seccomp')
+                self.assertIn('executable', result.json['error']['message'])
+                self.assertEqual(regions(process.pid), [])
+            self.lives(process)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'only root may read filters')
+    @each([('kill', KILL), ('trap', 0x30000)])
+    def test_a_filter_of_one_thread(self, action):
+        """The main thread has none, and no turn for us; the other one may not be sent."""
+        code = INSTALL + """
+import threading
+def other():
+    install(*%r)
+    ready()
+    libc.poll(None, 0, -1)
+threading.Thread(target=other).start()
+wait()
+""" % (deny('getpid', action),)
+        with hostile(code) as process:
+            result = attach(process.pid, '-t', '1', '--thread', 'any', 'exec', '6 * 7')
+            self.assertIn(result.status, (0, 6), result)
+            self.lives(process)
+            self.assertEqual(len(os.listdir('/proc/%d/task' % process.pid)), 2)
+
 
 class Dispatched(LiveTest):
     def test_calls_that_become_signals(self):
