@@ -100,6 +100,7 @@ extern const struct cpu_numbers {
 	long getpid, gettid, clock_gettime, rt_sigprocmask, rt_sigpending;
 	long read, readv, write, writev, recvmmsg, sendmmsg, semop;
 	long io_getevents, io_pgetevents, io_uring_enter;
+	long sendfile, splice;
 } cpu_numbers;
 
 #endif

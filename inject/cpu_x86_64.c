@@ -32,6 +32,7 @@ const struct cpu_numbers cpu_numbers = {
 	.getpid = 39, .gettid = 186, .clock_gettime = 228, .rt_sigprocmask = 14, .rt_sigpending = 127,
 	.read = 0, .readv = 19, .write = 1, .writev = 20, .recvmmsg = 299, .sendmmsg = 307, .semop = 65,
 	.io_getevents = 208, .io_pgetevents = 333, .io_uring_enter = 426,
+	.sendfile = 40, .splice = 275,
 };
 
 bool cpu_is_64bit(const struct cpu_regs *regs)

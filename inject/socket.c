@@ -42,12 +42,10 @@ static bool is_socket(pid_t pid, uint64_t fd)
 }
 
 /* Our own descriptor of the socket lives for the one question. */
-bool socket_finite(pid_t pid, long nr, uint64_t fd)
+static bool ask(pid_t pid, uint64_t fd, int option, void *ret, socklen_t size)
 {
-	struct timeval limit = { 0 };
-	socklen_t size = sizeof(limit);
-	int option = option_of(nr), process, own;
-	bool finite = false;
+	bool known = false;
+	int process, own;
 
 	if (!option || !is_socket(pid, fd))
 		return false;
@@ -56,9 +54,23 @@ bool socket_finite(pid_t pid, long nr, uint64_t fd)
 		return false;
 	own = (int)syscall(SYS_pidfd_getfd, process, (int)fd, 0);
 	if (own >= 0) {
-		finite = getsockopt(own, SOL_SOCKET, option, &limit, &size) == 0 && (limit.tv_sec || limit.tv_usec);
+		known = getsockopt(own, SOL_SOCKET, option, ret, &size) == 0;
 		(void)close(own);
 	}
 	(void)close(process);
-	return finite;
+	return known;
+}
+
+bool socket_finite(pid_t pid, long nr, uint64_t fd)
+{
+	struct timeval limit = { 0 };
+
+	return ask(pid, fd, option_of(nr), &limit, sizeof(limit)) && (limit.tv_sec || limit.tv_usec);
+}
+
+bool socket_whole(pid_t pid, uint64_t fd)
+{
+	int type = 0;
+
+	return ask(pid, fd, SO_TYPE, &type, sizeof(type)) && type != SOCK_STREAM;
 }

@@ -12,4 +12,7 @@
  */
 bool socket_finite(pid_t pid, long nr, uint64_t fd);
 
+/* Is it a socket whose messages go as a whole, or not at all? */
+bool socket_whole(pid_t pid, uint64_t fd);
+
 #endif

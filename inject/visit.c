@@ -41,6 +41,15 @@ static bool begins_anew(pid_t pid, const struct proc_syscall *blocked, bool pyth
 	       socket_finite(pid, blocked->nr, blocked->arg[0]);
 }
 
+/*
+ * Nor can what has been done in part be mended: the rest would have to be done by us, and the thread to wait for that. Whether any
+ * has been is not to be seen from outside.
+ */
+static bool cut_short(pid_t pid, const struct proc_syscall *blocked)
+{
+	return wait_partial(blocked->nr, blocked->arg) && !socket_whole(pid, blocked->arg[0]);
+}
+
 static struct visit visit_of(struct mr_target *target, struct mr_timing *timing)
 {
 	return (struct visit){ .target = target, .timing = timing,
@@ -69,6 +78,8 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 	if (!asked && blocked.kind == PROC_SYSCALL_IN && begins_anew(target->pid, &blocked, visit->python_caller))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0,
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
+	if (!asked && blocked.kind == PROC_SYSCALL_IN && cut_short(target->pid, &blocked))
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d is in a call that a stop would cut short", (int)tid);
 	r = thread_hold(&visit->thread, tid, limit_ns, err);
 	stuck_keep(target, &visit->thread);
 	return r;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "wait.h"
 
+#include <limits.h>
+#include <sys/socket.h>
+
 enum { EINTR_RESULT = -4, RESTART_NOHAND = -514 };
 enum { ENTER_EXT_ARG = 8 };	/* IORING_ENTER_EXT_ARG of io_uring_enter(2) */
 
@@ -30,6 +33,19 @@ bool wait_finite(long nr, const uint64_t arg[6])
 	if (nr == n->io_uring_enter)
 		return (arg[3] & ENTER_EXT_ARG) != 0;	/* it may hold a time-out */
 	return false;	/* a socket's time-out is not among the arguments: see socket.h */
+}
+
+bool wait_partial(long nr, const uint64_t arg[6])
+{
+	const struct cpu_numbers *n = &cpu_numbers;
+
+	if (nr == n->write || nr == n->sendto)
+		return arg[2] > PIPE_BUF;	/* less is written in one piece, or not at all: pipe(7) */
+	if (nr == n->recvfrom)
+		return arg[3] & MSG_WAITALL;
+	if (nr == n->recvmsg)
+		return arg[2] & MSG_WAITALL;
+	return nr == n->writev || nr == n->sendmsg || nr == n->sendmmsg || nr == n->sendfile || nr == n->splice;
 }
 
 bool wait_again(const struct cpu_call *call, bool python_caller)

@@ -23,6 +23,12 @@ bool wait_breaks(long nr);
  */
 bool wait_finite(long nr, const uint64_t arg[6]);
 
+/*
+ * Such a call comes out of a stop with what it had done so far, once it has done a part: fewer bytes than were to be written, or
+ * fewer than MSG_WAITALL asked for. On sockets of messages it does all or nothing: see socket.h.
+ */
+bool wait_partial(long nr, const uint64_t arg[6]);
+
 /* Shall the interrupted call be called again, or does EINTR stand? */
 bool wait_again(const struct cpu_call *call, bool python_caller);
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Every CPython x every way of waiting or running: our code runs, in the right place, and nothing else changes."""
 import ast
+import os
+import socket
 import unittest
 
 from harness import (DEFAULT, FUTEX_WAITS, HERE_NOW, OPEN_WAITS, REQUIRED, RUNNING, RUNS, TIMED_WAITS, WAYS, LiveTest, Target,
-                     can, each, expand, label)
+                     attach, can, each, expand, label, read, wait_until)
+from test_hostile import hostile
 
 WHO = ('import os, sys, threading; (os.getpid(), threading.get_ident() == threading.main_thread().ident, '
        'sys.version_info[:2], __name__)')
@@ -93,6 +96,44 @@ class Again(LiveTest):
             self.assertUnharmed(target)
             if way != 'longsleep':  # that one goes on for ever
                 target.stop()
+
+
+# Each does more in one call than its peer lets it at first, and says how much that was.
+PARTLY = {
+    'write': ('pipe', 'os.write(fd, bytes(1000000))'),
+    'writev': ('pipe', 'os.writev(fd, [bytes(1000000)])'),
+    'send': ('socket', 'socket.socket(fileno=fd).send(bytes(1000000))'),
+    'sendmsg': ('socket', 'socket.socket(fileno=fd).sendmsg([bytes(1000000)])'),
+    'waitall': ('socket', 'len(socket.socket(fileno=fd).recv(1000000, socket.MSG_WAITALL))'),
+}
+
+
+@expand
+class Partly(LiveTest):
+    def blocked(self, pid, fd):
+        call = read('/proc/%d/syscall' % pid).split()
+        return len(call) > 2 and call[1] == hex(fd)
+
+    @each([(name, kind, call) for name, (kind, call) in PARTLY.items()])
+    def test_it_is_not_cut_short(self, kind, call):
+        ours, its = os.pipe() if kind == 'pipe' else [end.detach() for end in socket.socketpair()]
+        code = 'import os, socket\nfd = %d\nready()\nprint(%s, flush=True)\nwait()' % (its, call)
+        with open(ours, 'rb' if kind == 'pipe' else 'r+b', buffering=0) as peer:
+            with hostile(code, pass_fds=[its]) as process:
+                os.close(its)
+                if 'WAITALL' in call:
+                    peer.write(b'y' * 1000)
+                wait_until(lambda: self.blocked(process.pid, its), 'it is in the call')
+                result = attach(process.pid, '-t', '0.3', 'exec', '1')
+                self.assertStatus(result, 6)
+                self.assertIn('cut short', result.stderr)
+                if 'WAITALL' in call:
+                    peer.write(b'y' * 999000)
+                done = 0
+                while 'WAITALL' not in call and done < 1000000:
+                    done += len(peer.read(65536))
+                self.assertEqual(process.stdout.readline(), b'1000000\n')
+                self.assertStatus(attach(process.pid, 'exec', '1'), 0)
 
 
 if __name__ == '__main__':

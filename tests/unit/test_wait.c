@@ -3,6 +3,7 @@
  * The tables of what a system call needs after a stop. tests/unit/test_stage.c asks the kernel itself.
  */
 #include <criterion/criterion.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "../../inject/wait.h"
@@ -32,6 +33,8 @@ Test(wait, numbers_are_this_kernels)
 	cr_expect_eq(n->connect, SYS_connect);
 	cr_expect_eq(n->sendto, SYS_sendto);
 	cr_expect_eq(n->sendmsg, SYS_sendmsg);
+	cr_expect_eq(n->sendfile, SYS_sendfile);
+	cr_expect_eq(n->splice, SYS_splice);
 	cr_expect_eq(n->restart_syscall, SYS_restart_syscall);
 	cr_expect_eq(n->nanosleep, SYS_nanosleep);
 	cr_expect_eq(n->clock_nanosleep, SYS_clock_nanosleep);
@@ -88,6 +91,24 @@ Test(wait, finite)
 	cr_expect_not(wait_finite(SYS_io_uring_enter, plain));
 	cr_expect_not(wait_finite(SYS_recvfrom, some));
 	cr_expect_not(wait_finite(SYS_poll, some));
+}
+
+Test(wait, partial)
+{
+	const uint64_t little[6] = { 3, 0, 4096 }, much[6] = { 3, 0, 4097 }, all[6] = { 3, 0, 100, MSG_WAITALL };
+	const uint64_t all_of_message[6] = { 3, 0, MSG_WAITALL };
+
+	cr_expect_not(wait_partial(SYS_write, little));
+	cr_expect(wait_partial(SYS_write, much));
+	cr_expect(wait_partial(SYS_sendto, much));
+	cr_expect(wait_partial(SYS_recvfrom, all));
+	cr_expect_not(wait_partial(SYS_recvfrom, much));
+	cr_expect(wait_partial(SYS_recvmsg, all_of_message));
+	cr_expect(wait_partial(SYS_sendfile, little));
+	cr_expect(wait_partial(SYS_splice, little));
+	cr_expect(wait_partial(SYS_writev, little));
+	cr_expect_not(wait_partial(SYS_read, much));
+	cr_expect_not(wait_partial(SYS_poll, much));
 }
 
 Test(wait, again)
