@@ -62,7 +62,7 @@ void cpu_frame(const struct cpu_regs *regs, bool resume, struct cpu_frame *ret);
 /* Sends the thread to the stage: the one change of registers. */
 void cpu_redirect(struct cpu_regs *regs, uint64_t stage, uint64_t frame);
 
-/* Bytes that the extended state needs, 0 if this CPU's state cannot be saved by the stub. */
+/* Bytes that the extended state needs; XSTATE_LEGACY on a CPU without XSAVE, as some virtual ones are. */
 size_t cpu_xstate_size(void);
 
 /*

@@ -133,9 +133,9 @@ static size_t xstate_ask(void)
 	unsigned int a, b, c, d;
 
 	if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
-		return 0;
+		return XSTATE_LEGACY;
 	if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
-		return 0;
+		return XSTATE_LEGACY;
 	return b;
 }
 

@@ -218,7 +218,7 @@ int mr_run(struct mr_target *target, const struct mr_request *request, struct mr
 	if (target->python.facts.interpreters > 1)
 		return mr_fail(err, MR_E_INTERPRETERS, 0, "process %d has %d", (int)target->pid,
 			       target->python.facts.interpreters);
-	if (!cpu_xstate_size() || cpu_xstate_size() > XSTATE_MAX)
+	if (cpu_xstate_size() > XSTATE_MAX)
 		return mr_fail(err, MR_E_BUG, 0, "this processor's extended state cannot be saved");
 	r = lock_take(&d, err);
 	if (r < 0)

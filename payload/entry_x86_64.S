@@ -29,24 +29,32 @@ enter:	push	%rbp
 	mov	%rax, %r12
 	sub	BLOCK_XSTATE_SIZE(%rbx), %rsp
 	and	$-64, %rsp
-	lea	512(%rsp), %rdi		/* the header of the XSAVE area must be zero (SDM 13.4.2) */
+	cmpq	$XSTATE_LEGACY, BLOCK_XSTATE_SIZE(%rbx)
+	jne	1f
+	fxsave64 (%rsp)
+	jmp	2f
+1:	lea	512(%rsp), %rdi		/* the header of the XSAVE area must be zero (SDM 13.4.2) */
 	xor	%eax, %eax
 	mov	$8, %ecx
 	rep	stosq
 	mov	$-1, %eax
 	mov	$-1, %edx
 	xsave64	(%rsp)
-	sub	$64, %rsp
+2:	sub	$64, %rsp
 	fninit
 	movl	$0x1f80, (%rsp)
 	ldmxcsr	(%rsp)
 	mov	%rbx, %rdi
 	call	*%r12
 	add	$64, %rsp
-	mov	$-1, %eax
+	cmpq	$XSTATE_LEGACY, BLOCK_XSTATE_SIZE(%rbx)
+	jne	3f
+	fxrstor64 (%rsp)
+	jmp	4f
+3:	mov	$-1, %eax
 	mov	$-1, %edx
 	xrstor64 (%rsp)
-	lea	BLOCK_INSIDE(%rbx), %rdi
+4:	lea	BLOCK_INSIDE(%rbx), %rdi
 	mov	BLOCK_LEAVE(%rbx), %rax
 	mov	%rbp, %rsp
 	pop	%r12

@@ -32,6 +32,7 @@
 #define BLOCK_XSTATE_SIZE 56
 #define BLOCK_LEAVE	224
 #define STAGE_LEAVE	16	/* in the stage: a function that counts a word down */
+#define XSTATE_LEGACY	512	/* of a CPU without XSAVE: what FXSAVE stores, x87 and SSE, which is all it has */
 #define XSTATE_MAX	16384
 #define WHERE_MAX	256
 

@@ -77,6 +77,17 @@ Test(entry, the_extended_state_comes_back)
 		cr_expect_arr_eq(before.bytes + 576, after.bytes + 576, 256, "the upper halves of YMM");
 }
 
+/* Without XSAVE there is no header, and nothing behind the 512 bytes is ours: there the entry keeps registers. */
+Test(entry, the_state_comes_back_on_a_processor_without_xsave)
+{
+	fake.block->xstate_size = XSTATE_LEGACY;
+	fake.block->py.PyEval_EvalCode = (uint64_t)(uintptr_t)look_at_state;
+	call_with_state(fake.code + STUB_PARKED);
+	cr_expect_eq(fake.block->phase, PHASE_DONE);
+	cr_expect_eq(mxcsr_at_call & 0xffc0, 0x1f80);
+	cr_expect_arr_eq(&before, &after, 416, "x87, MXCSR and XMM");
+}
+
 Test(entry, the_extended_state_comes_back_from_every_entry)
 {
 	static const size_t entries[] = { STUB_QUEUE, STUB_SPAWN, STUB_INTERRUPT };
