@@ -269,8 +269,7 @@ int visit_redirect(struct visit *visit, struct mr_error *err)
 	const struct cpu_frame *frame = &visit->frame;
 	uint8_t bytes[sizeof(frame->frame) + sizeof(frame->home) + 64] = { 0 };
 	size_t size = frame->frame.home + sizeof(frame->home) - frame->at;
-	bool aside = frame->frame.target || !call_ends(visit);	/* else it takes its signals itself */
-	uint64_t ns = 0, blocked = aside ? interpreter_blocked(&visit->target->python) : visit->thread.mask;
+	uint64_t ns = 0, blocked = interpreter_blocked(&visit->target->python);
 	struct seccomp_verdict filters;
 	int r = filters_judge(visit, &filters, err);
 
