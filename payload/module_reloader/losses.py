@@ -17,7 +17,7 @@ def foresee(plan):
     for statement in plan.statements:
         for name in trees.bound(statement):
             old = plan.module.dict.get(name, UNKNOWN)
-            if old is not UNKNOWN and name not in plan.shadowed.get(id(statement), ()):
+            if old is not UNKNOWN and not any(name in names.get(id(statement), ()) for names in (plan.shadowed, plan.passing)):
                 succession(plan, statement, name, old, journal)
     for change in plan.classes:
         for one in change.statements:

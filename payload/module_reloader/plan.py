@@ -31,6 +31,7 @@ class Plan:
         self.kept_old, self.changed, self.added, self.rebound, self.executed = [], [], [], [], []
         self.derived, self.gone, self.replaced, self.microseconds = [], [], [], 0
         self.shadowed = {}                   # by id of a statement: the names it binds that a later one has bound
+        self.passing, self.first, self.made = {}, {}, []     # the same of one that runs too; what such names led to; codes made
         self.hidden, self.rebound_here = set(), set()  # of those, the ones read between; names that changed statements bound
         self.fresh, self.lent = set(), {}    # ids of the statements that changed or came; by id: the values lent to a statement
         self.running, self.unannotated = [], ()

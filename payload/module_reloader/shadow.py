@@ -45,8 +45,11 @@ def arrange(plan, statements):
         follow(plan, bound, places, chosen)
         pull(plan, places, chosen)
     for index, statement in enumerate(body):
-        names = {name for name in bound[index] if places[name][-1] > index and not any(
-            id(body[n]) in chosen for n in places[name] if n > index)} if id(statement) in chosen else None
+        names = {name for name in bound[index] if places[name][-1] > index} if id(statement) in chosen else set()
+        passing = {name for name in names if any(id(body[n]) in chosen for n in places[name] if n > index)}
+        names -= passing
+        if passing:
+            plan.passing[id(statement)] = passing
         if names:
             plan.shadowed[id(statement)] = names
             plan.hidden |= {name for name in names for one in readers.between(

@@ -183,22 +183,31 @@ class Transaction:
     def statement(self, plan, statement, judge):
         """Run one statement of a module in its own namespace; with a JUDGE what it binds is not seen before the commit."""
         module, names = plan.module, host.part('trees').bound(statement)
-        shadowed = plan.shadowed.get(id(statement), ())
-        before = self.named(plan, set(names).union(shadowed))
-        code = self.compiled(plan, statement)
+        shadowed, passing = plan.shadowed.get(id(statement), ()), plan.passing.get(id(statement), ())
+        before, code = self.before(plan, set(names).union(shadowed), passing), self.compiled(plan, statement)
         self.context.sources[module.filename()] = plan.examined.data
         forecast.show(plan.ran, statement, before, plan.examined)
         if judge is None and id(statement) not in plan.lent:
             self.watched(plan, self.context.user, host.builtin('builtins').exec, code, module.dict)
         else:
             host.part('staging').execute(plan, statement, code, self, judge)
-        made = {id(node.code) for node in codes.tree(code).walk()}
+        nodes = list(codes.tree(code).walk())
+        made = {id(node.code) for node in nodes + plan.made}
+        plan.made += nodes if passing else []
         for name in names:
-            if name not in shadowed:
+            if name not in shadowed and name not in passing:
                 self.settle(plan, name, before, made, statement)
         for name in shadowed:
             self.journal.set('item', module.dict, name, before.get(name, journals.ABSENT))
         forecast.corrected(plan, names, self.named(plan, names))
+
+    def before(self, plan, names, passing):
+        """What NAMES lead to before a statement runs: where one above it ran and was PASSING, before that one ran."""
+        found = self.named(plan, names)
+        for name in passing:
+            plan.first.setdefault(name, found.get(name, journals.ABSENT))
+        found.update((name, plan.first[name]) for name in names if name in plan.first)
+        return {name: value for name, value in found.items() if value is not journals.ABSENT}
 
     def compiled(self, plan, statement):
         """The code of one statement, in its place in the source."""

@@ -126,3 +126,11 @@ case('method_s_callback_gets_a_parameter', 'class K:\n    def f(self):\n        
      'class K:\n    def f(self):\n        return lambda x, *, y=2: (x, y)\n', 'h = m.K().f()', 'm.K().f()(1), h(1)', ((1, 2), (1, 2)))
 case('closure_that_forwards_gets_a_parameter', INNER % ('', ''), (INNER % (', k=7', '')).replace('x, n', 'x, k'), 'h = m.make(5)', 'h(1), h(1, 2)',
      ((1, 7), (1, 2)))
+SINGLE = 'import functools\n@functools.singledispatch\ndef g(x): return 0\n%s@g.register(int)\ndef _(x): return "%s"\n@g.register(str)\ndef _(x): return "s"\n'
+case('implementation_registered_above_others', SINGLE % ('', 'i'), SINGLE % ('@g.register(float)\ndef _(x): return "f"\n', 'I'), 'h = m._',
+     'm.g(1), m.g(1.5), m.g(""), m._ is h, h(0)', ('I', 'f', 's', True, 's'))
+OVERLOAD = 'from typing import overload\n@overload\ndef f(x: int%s): ...\n@overload\ndef f(x: str%s): ...\ndef f(x%s): return x%s\n'
+case('overloads_get_a_parameter', OVERLOAD % ('', '', '', ''), OVERLOAD % (', y: int = 1', ', y: int = 1', ', y=2', ', y'), 'h = [m.f]',
+     'm.f is h[0], h[0](1)', (True, (1, 2)))
+BRANCH = 'def f(x=%d): return x\nif f(%d) > 5:\n    def f(x): return "large"\n'
+case('second_definition_in_a_branch_that_is_not_taken', BRANCH % (1, 2), BRANCH % (3, 4), 'h = [m.f]', 'm.f is h[0], h[0]()', (True, 3))
