@@ -144,8 +144,13 @@ static void print_old_code(struct terminal *terminal, const json_t *module, bool
 		(void)fputc('\n', terminal->out);
 	}
 	json_array_foreach(json_object_get(module, "running_old"), i, item) {
-		begin_detail(terminal, indent, "old code goes on in a");
-		human_field(terminal, item, "kind");
+		bool async = !strcmp(human_string(item, "kind"), "async_generator");
+
+		begin_detail(terminal, indent, async ? "old code goes on in an asynchronous" : "old code goes on in a");
+		if (async)
+			(void)fputs("generator", terminal->out);
+		else
+			human_field(terminal, item, "kind");
 		(void)fputs(" of ", terminal->out);
 		human_field(terminal, item, "function");
 		if (human_string(item, "thread")[0]) {

@@ -37,7 +37,10 @@ def tell(search, value, told, kind, name=None):
     """Report a generator or coroutine, if it waits in old code."""
     prefix = KINDS[type(value).__name__]
     code, frame = getattr(value, prefix + 'code', None), getattr(value, prefix + 'frame', None)
-    waits = frame is not None and not getattr(value, prefix + 'running')
+    if prefix == 'ag_':                      # it counts as running while it awaits something
+        waits = frame is not None and frame.f_back is None
+    else:
+        waits = frame is not None and not getattr(value, prefix + 'running')
     if waits and id(code) in search.old and id(value) not in told:
         told.add(id(value))
         search.add(kind, code, frame.f_lineno, None, name)

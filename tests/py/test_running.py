@@ -56,6 +56,18 @@ class Running(Program):
         list(self.m.gen())
         self.assertEqual(self.found(), [])
 
+    def test_an_asynchronous_generator_that_awaits(self):
+        agen = self.m.agen()
+        try:
+            agen.asend(None).send(None)
+        except StopIteration:
+            pass
+        waiting = agen.asend(None)
+        waiting.send(None)
+        for dry_run in (True, False):
+            self.assertEqual(self.found(dry_run=dry_run), [('async_generator', None, None, 'm.agen', 19)])
+        waiting.close()
+
     def test_generators_and_coroutines(self):
         gen, each, coro, agen, fresh = self.m.gen(), self.m.K().each(), self.m.inner(), self.m.agen(), self.m.gen()
         next(gen), next(each), coro.send(None)

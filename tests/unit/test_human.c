@@ -87,6 +87,18 @@ Test(human, what_is_in_another_module)
 	       "pid 42: 1 module reloaded; stopped 0.11 ms, ran 1.5 ms\n", "");
 }
 
+Test(human, what_goes_on)
+{
+	expect("reload",
+	       "{" RAN ",\"status\":0,\"modules\":[{\"name\":\"a\",\"state\":\"reloaded\",\"running_old\":["
+	       "{\"kind\":\"frame\",\"thread\":\"t\",\"function\":\"a.f\",\"file\":\"/a.py\",\"line\":3},"
+	       "{\"kind\":\"async_generator\",\"function\":\"a.g\",\"file\":\"/a.py\",\"line\":4}]}]}",
+	       "reloaded  a\n"
+	       "            old code goes on in a frame of a.f, thread t (/a.py:3)\n"
+	       "            old code goes on in an asynchronous generator of a.g (/a.py:4)\n"
+	       "pid 42: 1 module reloaded; stopped 0.11 ms, ran 1.5 ms\n", "");
+}
+
 Test(human, reload_failed)
 {
 	expect("reload-stale",
