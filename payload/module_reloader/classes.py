@@ -27,10 +27,10 @@ class Change:
 
 
 def builds(meta):
-    """Whether a metaclass of the program's takes part in building its classes."""
-    return any('__new__' in one.__dict__ or '__init__' in one.__dict__ or '__call__' in one.__dict__ or
-               '__prepare__' in one.__dict__ for one in meta.__mro__ if one is not type and one is not object and
-               (one.__module__, one.__name__) != ('abc', 'ABCMeta'))
+    """Whether a metaclass of the program's takes part in building its classes; its __call__ only makes their instances."""
+    return any('__call__' in one.__dict__ for one in type(meta).__mro__ if one is not type) or any(
+        '__new__' in one.__dict__ or '__init__' in one.__dict__ or '__prepare__' in one.__dict__ for one in meta.__mro__
+        if one is not type and one is not object and (one.__module__, one.__name__) != ('abc', 'ABCMeta'))
 
 
 def refusal(change):
@@ -100,6 +100,10 @@ def changes(plan, old_root, new_root, signatures):
             continue
         lines = set(filter(None, [line for unit in come for line in unit.lines]))
         hit = host.part('shadow').with_later(path[-1].body, [one for _, one in trees.at_lines(path[-1].body, lines)])
+        if any(trees.kind(one) in ('Assign', 'AnnAssign') for one in hit):
+            hit = host.part('noted').only(hit, path[-1].body, gone, fresh, path[-1].name)
+        if '__annotate_func__' in new.code.co_names and '__annotate_func__' not in node.code.co_names:
+            hit = host.part('noted').first(hit, path[-1].body)
         bound = {name for unit in new_units for name in unit.names()}
         removed = sorted({name for unit in gone for name in unit.names()} - bound - set(OWN))
         change = Change(node.path, kind, path, hit, removed)
@@ -125,6 +129,7 @@ def again(plan, reinit):
         name = '.'.join(one.name for one in path)
         for statement in path[-1].body:
             if name in named and {name + '.' + one for one in trees.bound(statement)} & reinit:
+                statement.noted = False
                 run_too(plan, name, named[name], path, statement)
 
 
@@ -195,7 +200,7 @@ def class_codes(code):
     for one in codes.children(code):
         if codes.is_class_body(one):
             yield one
-        elif one.co_name.startswith('<generic parameters'):
+        elif codes.is_generic(one):
             for below in class_codes(one):
                 yield below
 
@@ -223,11 +228,20 @@ def home(value, cell, kind):
     return value
 
 
+def type_parameters(change, body):
+    """The cells of the type parameters of a class, which the code BODY asks for (3.12 on)."""
+    given = change.staged.get('__type_params__', host.class_dict(change.kind).get('__type_params__', ()))
+    values = dict({one.__name__: one for one in given}, **{'.type_params': given})
+    if not all(name in values for name in body.co_freevars):
+        raise host.Refusal('refused', 'the class %s has other type parameters now' % change.name)
+    return tuple(make_cell(values[name]) for name in body.co_freevars)
+
+
 def stage(change, module, tree, code, context):
     """Run what has to be run: the new raw values of the members, in change.staged.  Runs code of the program."""
     if not change.statements:
         return
-    body = body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS)
+    body = trees.without_values(change.statements, lambda: body_code(change, tree, module.filename(), code.co_flags & host.FUTURE_FLAGS))
     namespace = dict(host.class_dict(change.kind))
     for name in ('__dict__', '__weakref__', '__classcell__'):
         namespace.pop(name, None)
@@ -239,9 +253,8 @@ def stage(change, module, tree, code, context):
     for name in [name for name, value in change.lent.items() if value is journals.ABSENT]:
         del namespace[name]
     before = dict(namespace, __annotations__=change)
-    if body.co_freevars:
-        raise host.Refusal('refused', 'the class %s is made inside a function' % change.name)
-    context.user(host.builtin('builtins').exec, body, module.dict, namespace)
+    run, more = host.builtin('builtins').exec, {'closure': type_parameters(change, body)} if body.co_freevars else {}
+    context.user(lambda: run(body, module.dict, namespace, **more))
     cell = namespace.pop('__classcell__', None)
     for name, value in namespace.items():
         if name not in OWN and before.get(name, change) is not value:

@@ -30,6 +30,11 @@ def is_class_body(code):
     return not code.co_flags & (OPTIMIZED | NEWLOCALS) and code.co_name != '<module>'
 
 
+def is_generic(code):
+    """Whether the code object is what is around a definition that has type parameters, and run where that is made (3.12 on)."""
+    return code.co_name.startswith('<generic parameters')
+
+
 def is_inline(code):
     """Whether the code object is run where it is made: a comprehension is part of the expression it stands in."""
     return code.co_name in ('<listcomp>', '<setcomp>', '<dictcomp>', '<genexpr>')
@@ -115,20 +120,14 @@ class Signatures:
 class Node:
     """One code object in the tree of a module: its path of names, and its counterpart in the new tree; no cycles."""
 
-    def __init__(self, code, parent, path):
+    def __init__(self, code, path, inside):
+        """INSIDE is what the paths of those in it begin with."""
         self.code, self.path, self.partner = code, path, None
         self.nodes = []
         for child in children(code):
-            step = child.co_name
-            if parent is None and path == '':
-                full = step
-            elif is_class_body(code):
-                full = path + '.' + step
-            elif code.co_name.startswith('<generic parameters'):
-                full = path
-            else:
-                full = path + '.<locals>.' + step
-            self.nodes.append(Node(child, self, full))
+            full = inside + child.co_name
+            below = full + ('.' if is_class_body(child) else '.<locals>.')
+            self.nodes.append(Node(child, full, inside if is_generic(child) else below))
 
     def walk(self):
         """All nodes below this one."""
@@ -139,7 +138,7 @@ class Node:
 
 
 def tree(code):
-    return Node(code, None, '')
+    return Node(code, '', '')
 
 
 def annotators(code):

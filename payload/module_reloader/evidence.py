@@ -64,8 +64,8 @@ def ask(paths, context):
     put(view, ASKING, ASKED)
     state = wait(view)
     if state == TAKEN:
-        raise host.Refusal('unreadable-source', 'the files of the modules were looked at without an end',
-                           'does a file system not answer? Nothing was done')
+        raise host.Refusal('unreadable-source', 'no answer came from the files of the modules in time',
+                           'either a file system does not answer, or the machine is too busy: then try again')
     if state != ANSWERED or word(view, TOLD + 16) != 8 * len(paths):
         return None
     start = word(view, TOLD)

@@ -5,7 +5,7 @@ dataclasses, and whatever a decorator or a metaclass of the program makes.
 They are built again when the order changes, or an annotation. Other classes only hold their annotations: those that left
 the source leave them, too; from 3.14 on a function makes them, which gets its new code as all functions do.
 """
-from . import baseline, classes, codes, decorators, host, trees, units
+from . import baseline, classes, codes, decorators, host, journal as journals, trees, units
 
 FIELDS = '__dataclass_fields__'
 
@@ -79,6 +79,13 @@ def note(plan, journal):
         count = sum(trees.kind(one) == 'AnnAssign' for one in trees.inside(plan.examined.tree.body))
         journal.set('item', namespace, '__conditional_annotations__', set(range(count)))
         journal.forget(namespace, '__annotations__')
+
+
+def drop(plan, journal):
+    """The new source of a module has no annotations (3.14 on)."""
+    for name in ('__annotate__', '__conditional_annotations__'):
+        journal.set('item', plan.module.dict, name, journals.ABSENT)
+    journal.forget(plan.module.dict, '__annotations__')
 
 
 def forget(plan, journal):

@@ -13,7 +13,11 @@ def foresee(plan):
     there = plan.module.dict
     for statement in plan.statements:
         names = [name for name in trees.stored(statement) if name != '*']
-        sort(plan, names, there, '')
+        if trees.kind(statement) == 'Delete':
+            plan.added = [name for name in plan.added if name not in names]
+            plan.gone.extend(name for name in names if name in there)
+        else:
+            sort(plan, names, there, '')
         show(plan.executed, statement, there, plan.examined)
     for change in plan.classes:
         members = known(host.class_dict(change.kind))
@@ -36,7 +40,7 @@ def foresee(plan):
 def replaced(plan):
     """The names of the module that will have another value, or none."""
     names = [name for statement in trees.inside(plan.statements) for name in trees.own(statement)
-             if trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
+             if not trees.is_noted(statement) and trees.kind(statement) not in DEFINITIONS + ('Import', 'ImportFrom')]
     names += [one.name for one in trees.inside(plan.statements) if trees.kind(one) in DEFINITIONS and
               codes.live_key(plan.module.dict.get(one.name, plan)) is not None]
     names += [name for name, follows in imported(plan) if not follows]
@@ -101,7 +105,8 @@ def show(found, statement, there, examined):
     """List a statement among those that run; a plain new definition is only added."""
     if trees.kind(statement) in DEFINITIONS and not statement.decorator_list and statement.name not in there:
         return
-    found.append({'line': statement.lineno, 'text': trees.text_of(statement, examined.lines())})
+    text = 'the annotation of ' + trees.bound(statement)[0] if trees.is_noted(statement) else trees.text_of(statement, examined.lines())
+    found.append({'line': statement.lineno, 'text': text})
 
 
 def corrected(plan, names, there, prefix=''):
@@ -116,9 +121,10 @@ def lines_run(plans):
     found = set()
     for plan in plans:
         for statement in plan.statements:
-            if statement in plan.undecorated:
+            if statement in plan.undecorated or trees.is_noted(statement):
                 continue
             found.update((id(plan.module.dict), one.lineno) for one in trees.inside([statement]))
         for change in plan.classes:
-            found.update((id(plan.module.dict), one.lineno) for one in change.statements)
+            header = list(change.path[-1:]) if change.header or change.whole else []
+            found.update((id(plan.module.dict), one.lineno) for one in change.statements + header if not trees.is_noted(one))
     return found

@@ -63,7 +63,9 @@ def outcome(plan, statement):
 def new_class(plan, change):
     """Whether a class that cannot change so will get a successor: see remake.run()."""
     slots, bases = slots_of(change), bases_of(plan, change)
-    if bases is None or slots is UNKNOWN or change.path[-1].keywords or not (change.header or change.whole):
+    others = [one for one in change.path[-1].keywords if one.arg != 'metaclass' or
+              decorators.resolved(one.value, plan.module.dict) is not type(change.kind)]
+    if bases is None or slots is UNKNOWN or others or not (change.header or change.whole):
         return
     there = change.kind.__bases__
     same = len(bases) == len(there) and all(one is other for one, other in zip(bases, there))
@@ -91,7 +93,7 @@ def bases_of(plan, change):
     """The bases that a class will have; None if that cannot be said."""
     found = [decorators.resolved(one, plan.module.dict) for one in change.path[-1].bases]
     new = {name for one in plan.statements for name in trees.bound(one)}
-    if not all(map(host.is_class, found)) or any(getattr(one, 'id', None) in new for one in change.path[-1].bases):
+    if getattr(change.path[-1], 'type_params', None) or not all(map(host.is_class, found)) or any(getattr(one, 'id', None) in new for one in change.path[-1].bases):
         return None
     return tuple(found) or (object,)
 

@@ -72,6 +72,8 @@ def make(examined, options, signatures):
         old_root = codes.tree(examined.old)
         codes.match(old_root, new_root, signatures)
         compare(plan, old_root, new_root, signatures)
+        if host.sys.version_info >= (3, 12) and b'\ntype ' in b'\n' + examined.data:
+            aliases(plan, old_root, new_root, signatures)
     else:
         from_guess(plan)
     if options.get('full'):
@@ -145,6 +147,8 @@ def compare_statements(plan, old_root, new_root, signatures):
             plan.fresh.add(id(statement))
     if late:
         plan.warnings.append('the module is still being run: changed statements from line %d on are left to it' % end)
+    if any(trees.kind(one) in ('Assign', 'AnnAssign') for one in plan.statements):
+        plan.statements = host.part('noted').only(plan.statements, examined.tree.body, gone, fresh)
     if any(getattr(one, 'decorator_list', ()) for one in plan.statements):
         plan.undecorated = host.part('decorators').stay(plan, plan.statements, examined.tree.body, gone, plan.module.dict,
                                                         signatures)
@@ -155,6 +159,8 @@ def compare_statements(plan, old_root, new_root, signatures):
     if type(plan.module.dict.get('__annotations__')) is dict:
         fields = host.part('fields')
         plan.unannotated = set(fields.annotated(gone)) - set(fields.annotated(new))
+    if '__annotate__' in examined.old.co_names and '__annotate__' not in examined.code.co_names:
+        plan.unannotated = {'__annotate__'}  # from 3.14 on
     stars, stores = given_by_stars(plan) if left else {}, units.stores(gone)
     defined = {node.code.co_name for node in old_root.nodes}
     for name in left:
@@ -173,6 +179,16 @@ def compare_statements(plan, old_root, new_root, signatures):
     plan.classes, refused = classes.changes(plan, old_root, new_root, signatures)
     plan.refused.extend(refused)
     plan.old_classes = {node.path for node in old_root.walk() if codes.is_class_body(node.code)}
+
+
+def aliases(plan, old_root, new_root, signatures):
+    """A type alias remembers its value: where that is another one, its statement runs again."""
+    for statement in plan.examined.tree.body:
+        if host.part('trees').kind(statement) == 'TypeAlias' and id(statement) not in plan.fresh:
+            old, new = ([signatures.of(node.code) for node in root.walk() if node.path == statement.name.id] for root in (old_root, new_root))
+            if old and old != new:
+                plan.statements.append(statement)
+                plan.fresh.add(id(statement))
 
 
 def given_by_stars(plan):
@@ -217,7 +233,7 @@ def skeleton(code, signatures):
         elif codes.is_inline(one) or one.co_name == '__annotate__' and codes.is_class_body(code):
             consts.append(signatures.of(one))  # from 3.14 on, fields are told by what makes the annotations
         else:
-            below = skeleton(one, signatures) if codes.is_class_body(one) else None
+            below = skeleton(one, signatures) if codes.is_class_body(one) or codes.is_generic(one) else None
             if one.co_name in several:       # they may have changed places
                 below = signatures.of(one)
             consts.append(('code', one.co_name, one.co_freevars, below))
@@ -301,6 +317,8 @@ def choose_statements(plan, keep, reinit):
         names = set(trees.bound(statement))
         if statement in plan.undecorated and (names & reinit or plan.options.get('full')):
             plan.undecorated.remove(statement)
+        if trees.is_noted(statement) and (names & reinit or plan.options.get('full')):
+            statement.noted = False
         if trees.is_main_guard(statement):
             guarded = True
         elif names & keep:

@@ -96,14 +96,16 @@ def header(change, plan, context):
     """Evaluate the bases and keywords of the class statement: (bases, keywords)."""
     statement, found = change.path[-1], []
     builtins = dict(host.builtin('builtins').__dict__, __build_class__=lambda body, name, *bases, **keywords:
-                    found.append((bases, keywords)))
+                    found.append((bases, keywords, dict(zip(body.__code__.co_freevars, body.__closure__ or ())))))
     decorators, statement.decorator_list = statement.decorator_list, []
     try:
         code = alone(change, plan, statement)
     finally:
         statement.decorator_list = decorators
     context.user(host.builtin('builtins').exec, code, dict(plan.module.dict, __builtins__=builtins), {})
-    bases, keywords = found[0]
+    bases, keywords, cells = found[0]
+    if '.type_params' in cells:              # 3.12 on
+        change.staged['__type_params__'] = cells['.type_params'].cell_contents
     resolved = []
     for base in bases:
         entries = None if host.is_class(base) else getattr(base, '__mro_entries__', None)

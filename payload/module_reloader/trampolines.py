@@ -194,8 +194,9 @@ def depart(plan, name, old, new, journal):
     if type(old) is type(new) is host.FunctionType and belongs(new, name, plan.module):
         journal.set('item', plan.module.dict, name, succeed(plan, name, old, new, journal))
     else:
-        plan.kept_old.append({'name': name, 'reason': 'it is a %s now: who took a reference to it before goes on with '
-                              'the old definition' % type(new).__name__})
+        what = 'of type ' + type(new).__name__ if not host.is_class(new) else 'another class' if host.is_class(old) else 'a class'
+        plan.kept_old.append({'name': name, 'reason': 'it is %s now: who took a reference to it before goes on with '
+                              'the old definition' % what})
 
 
 def defined(plan, value):

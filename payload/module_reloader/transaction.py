@@ -125,6 +125,8 @@ class Transaction:
         for name in plan.removed:            # first: what runs now must do without them
             self.journal.set('item', plan.module.dict, name, journals.ABSENT)
         notes = plan.module.dict.get('__annotations__')
+        if '__annotate__' in plan.unannotated:
+            host.part('fields').drop(plan, self.journal)
         for name in plan.unannotated if type(notes) is dict else ():
             self.journal.set('item', notes, name, journals.ABSENT)
         work = [(one.lineno, number, one) for number, one in enumerate(plan.statements)]
@@ -217,8 +219,9 @@ class Transaction:
         def run(one):
             return trees.alone(tree, [one], lambda: classes.compiled(tree, plan.module.filename(), flags, undecorated))
 
-        annotates = any(type(one).__name__ == 'AnnAssign' for one in trees.inside([statement]))
-        return host.part('fields').without(plan, statement, self.journal, run) if annotates else run(statement)
+        if not any(type(one).__name__ == 'AnnAssign' for one in trees.inside([statement])):
+            return run(statement)
+        return trees.without_values([statement], lambda: host.part('fields').without(plan, statement, self.journal, run))
 
     def named(self, plan, names):
         """Those of NAMES that a module has, or will have: {name: value}."""

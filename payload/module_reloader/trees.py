@@ -134,9 +134,26 @@ def own(statement):
     return names[:len(names) - sum(len(bound(one)) for body in bodies(statement) for one in body)]
 
 
+def without_values(statements, run):
+    """What RUN gives while those of STATEMENTS of which only the annotation runs have no value."""
+    kept = [(one, one.value) for one in statements if is_noted(one)]
+    for one, _ in kept:
+        one.value = None
+    try:
+        return run()
+    finally:
+        for one, value in kept:
+            one.value = value
+
+
 def stored(statement):
     """The names that a statement gives values: not those that it only annotates."""
-    return [] if kind(statement) == 'AnnAssign' and statement.value is None else bound(statement)
+    return [] if kind(statement) == 'AnnAssign' and (statement.value is None or is_noted(statement)) else bound(statement)
+
+
+def is_noted(statement):
+    """Whether only the annotation of a statement runs: see noted.py."""
+    return getattr(statement, 'noted', False)
 
 
 def made_from(statement):

@@ -150,8 +150,9 @@ def token(code, one, signatures, others=()):
             return one.name, codes.constant_key(const)
         if codes.is_inline(const):
             return one.name, 'code', signatures.of(const)
+        around = tuple(tokens_of(const, signatures)) if codes.is_generic(const) else ()
         return (one.name, 'body', const.co_name, codes.is_class_body(const), const.co_freevars) + (
-            (signatures.of(const),) if const.co_name in others else ())
+            (signatures.of(const),) if const.co_name in others else around)
     if one.name in NAMED:
         shift = {'LOAD_GLOBAL': VERSION >= (3, 11), 'LOAD_ATTR': VERSION >= (3, 12),
                  'LOAD_SUPER_ATTR': 2 * (VERSION >= (3, 12)), 'IMPORT_NAME': 2 * (VERSION >= (3, 15))}.get(one.name, 0)
@@ -256,10 +257,15 @@ def drop_noise(units):
     return [unit for unit in units if unit.tokens]
 
 
+def is_generic(token):
+    """Whether an instruction loads what is around a definition with type parameters, which is called at once (3.12 on)."""
+    return token[1:2] == ('body',) and token[2].startswith('<generic parameters')
+
+
 def has_decorators(unit):
     """Whether a unit that makes a class loads anything before it begins to."""
     for one in unit.tokens:
-        if one[0] == 'LOAD_BUILD_CLASS':
+        if one[0] == 'LOAD_BUILD_CLASS' or is_generic(one):
             return False
         if one[0].startswith('LOAD_'):
             return True
@@ -268,7 +274,7 @@ def has_decorators(unit):
 
 def is_decorated(unit):
     """Whether a unit defines a function or class below decorators."""
-    if any(one[0] == 'LOAD_BUILD_CLASS' for one in unit.tokens):
+    if any(one[0] == 'LOAD_BUILD_CLASS' or is_generic(one) for one in unit.tokens):
         return has_decorators(unit)
     return any(len(one) > 2 and one[1] == 'body' for one in unit.tokens) and any('CALL' in one[0] for one in unit.tokens)
 

@@ -59,3 +59,13 @@ def unchecked(test):
 
 case('pyc_with_unchecked_hash', 'X = 1\n' + F1, {}, '', 'm.X, m.f()', (2, 2), (3, 7), load=unchecked,
      edit=lambda test: test.write(m='X = 2\n' + F2))
+GENERIC = 'class A:\n    def who(self): return 1\nclass B:\n    def who(self): return 2\nclass K[X%s](%s):\n    def a(self%s) -> X: return %d\n' \
+    '    def b[Y](self, y: Y) -> X: return %d\n'
+case('class_with_type_parameters', GENERIC % ('', 'A', '', 1, 1), GENERIC % ('', 'A', ', d: X | None = 5', 2, 2) + '    def new(self) -> X: return 3\n',
+     'k = m.K(); a = k.a', 'k.a(), a(), k.b(0), k.new(), k.a.__defaults__, str(m.K.a.__annotations__["return"])', (2, 2, 2, 3, (5,), 'X'), (3, 12))
+case('header_of_a_class_with_type_parameters', GENERIC % ('', 'A', '', 1, 1), GENERIC % (', Z', 'B', '', 1, 1), 'k = m.K()',
+     'k.who(), str(m.K.__type_params__), str(m.K.__parameters__), type(k) is m.K', (2, '(X, Z)', '(X, Z)', True), (3, 12))
+case('annotation_of_a_function_with_type_parameters', 'def f[T](a: T, b: T): return a\n', 'def f[T](a, b: T): return a\n', 'h = m.f',
+     'm.f is h, list(h.__annotations__)', (True, ['b']), (3, 12))
+case('type_aliases', 'type A = list[int]\ntype B[T] = list[T]\nx = 1\n', 'type A = set[int]\ntype B[T] = set[T]\nx = 1\n',
+     'str((m.A.__value__, m.B.__value__)); m.x = 2', 'str((m.A.__value__, m.B.__value__)), m.x', ('(set[int], set[T])', 2), (3, 12))

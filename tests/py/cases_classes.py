@@ -204,3 +204,9 @@ case('method_decorated_otherwise_by_another_module', {'d': RETRY, 'm': RETRIED %
      'k.f(), f(), F(k), m.K.s(), s()', ((5, 2),) * 5)
 LRU = 'import functools\nclass K:\n    @functools.lru_cache(%s)\n    def f(self%s): return %s\n'
 case('cached_method_decorated_otherwise', LRU % (3, '', 1), LRU % (4, ', x=5', 'x'), 'k = m.K(); f = k.f; F = m.K.f; f()', 'k.f(), f(), F(k)', (5, 5, 5))
+SINGLETON = 'class Meta(type):\n    known = {}\n    def __call__(cls):\n        if cls not in Meta.known: Meta.known[cls] = super().__call__()\n' \
+    '        return Meta.known[cls]\nclass A(metaclass=Meta):\n    x = %d\nclass B(metaclass=Meta):\n    def b(self): return 7\nclass K(%s):\n%s    n = 0\n'
+case('singleton_by_its_metaclass_changes', SINGLETON % (1, 'A', ''), SINGLETON % (2, 'A, B', '    y = 3\n'), 'k = m.K(); m.K.n = 5',
+     'm.K() is k, k.x, k.y, k.n, k.b(), list(m.Meta.known) == [m.K]', (True, 2, 3, 5, 7, True))
+case('slots_of_a_singleton_by_its_metaclass', SINGLETON % (1, 'metaclass=Meta', '    __slots__ = "a",\n'),
+     SINGLETON % (1, 'metaclass=Meta', '    __slots__ = "a", "b"\n    def s(self): return 7\n'), '', 'm.K().s()', 7)

@@ -111,3 +111,13 @@ case('untouched_constants_that_are_bound_again', 'X = 1\nif X:\n    X = 5\nY = N
 BY_CALL = 'X = 1\ndef g(): return X\ndef h(): return g()\nY = h() + %d\nX = %d\n'
 case('read_between_by_a_function_that_is_called', BY_CALL % (0, 5), BY_CALL % (3, 5), '', 'm.Y, m.X', (1, 5), fails='refused')
 case('read_between_by_a_function_all_new', BY_CALL % (0, 5), BY_CALL % (3, 6), '', 'm.Y, m.X', (4, 6))
+HINTS = 'L%s = []\nC%s = {\n    1: 2,\n}\nN%s = %d\nM = N + 1\nclass K:\n    made%s = []\n    n%s = 1\n    def f(self%s): return self.n\n'
+USED = 'm.L.append(1); m.C[3] = 4; m.K.made.append(5); m.K.n = 6; l = m.L'
+FOUND = 'm.L is l, m.L, m.C, m.N, m.K.made, m.K.n, sorted(getattr(m, "__annotations__", {})), sorted(getattr(m.K, "__annotations__", {}))'
+case('annotations_of_state_come', HINTS % ('', '', '', 1, '', '', ''), HINTS % (': list', ': dict', ': int', 2, ': list', ': "int"', ': object'), USED, FOUND,
+     (True, [1], {1: 2, 3: 4}, 2, [5], 6, ['C', 'L', 'N'], ['made', 'n']))
+case('annotations_of_state_go', HINTS % (': list', ': dict', ': int', 1, ': list', ': "int"', ''), HINTS % ('', '', '', 2, '', '', ': object'), USED, FOUND,
+     (True, [1], {1: 2, 3: 4}, 2, [5], 6, [], []))
+case('annotations_of_state_change', HINTS % (': list', ': dict', ': int', 1, ': list', ': "int"', ''),
+     'from typing import *\n' + HINTS % (': List[\n   int]', ': "Dict[int, int]"', ': object', 2, ': ClassVar[list]', ': Any', ''), USED, FOUND,
+     (True, [1], {1: 2, 3: 4}, 2, [5], 6, ['C', 'L', 'N'], ['made', 'n']))

@@ -32,6 +32,15 @@ class Calls(Program):
         self.assertEqual((m.Y, m.Z, n.A, n.B, n.C, n.D, n.E, n.L.z, n.f), (3, 4, 3, 3, 3, 3, 3, 3, 3))
         self.assertEqual((n.app is app, n.k is k, m.c()), (True, True, 3))
 
+    def test_a_class_with_a_new_base_is_not_derived_from_it(self):
+        text = 'class A: pass\n%sclass K(%sA): pass\nR = [K]\n'
+        self.write(m=text % ('', ''))
+        command('track')
+        self.load('m')
+        self.write(m=text % ('class B: pass\n', 'B, '))
+        for options in ({'dry_run': True}, {}):
+            self.assertEqual(self.derived(self.reload(**options)), set())
+
     def test_branches_calls_and_bases(self):
         """They are listed, and not made again: what they did besides is not known."""
         text = 'class A: pass\nclass B: pass\nX = 1\nBASE = A\nif X > 1:\n    def f(): return 1\nelse:\n    def f(): return 2\n' \

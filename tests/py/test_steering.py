@@ -42,6 +42,16 @@ class Options(Program):
         self.assertEqual(entry['removed'], ['K.g', 'Y'])
         self.assertEqual([one['line'] for one in entry['executed']], [1, 2])
 
+    def test_names_that_are_deleted_below(self):
+        text = 'W = 1\nfor n in %s:\n    globals()[n] = 1\n%s'
+        self.write(m=text % ('"a"', 'del n\n'))
+        m = self.load('m')
+        for after, gone in (('del n\n', []), ('del n\ndel W\n', ['W'])):
+            self.write(m=text % ('"abc"', after))
+            dry, entry = self.entry(self.reload(dry_run=True)), self.entry(self.reload())
+            self.assertEqual((entry['added'], entry['removed'], hasattr(m, 'n')), ([], gone, False))
+            self.assertEqual((dry['added'], dry['removed']), ([], gone))
+
     def test_running_old(self):
         self.write(m='def f(go):\n    go()\n    return 1\ndef g():\n    yield 1\n    yield 2\n')
         m = self.load('m')

@@ -194,7 +194,7 @@ class Trampolines(Program):
         entry = self.edit('class f: x = 2\n')
         self.assertEqual((held(), m.f.x, [one['name'] for one in entry['kept_old']]), (1, 2, ['f']))
         said = [one['reason'] for one in self.edit('f = lambda: 1\n')['kept_old']]
-        self.assertTrue(any(one.startswith('it is a function now') for one in said), said)
+        self.assertTrue(any(one.startswith('it is of type function now') for one in said), said)
 
     def test_what_follows_is_not_derived(self):
         m = self.start(PLAIN % 1)
