@@ -111,7 +111,8 @@ def tell_instance(outcome, depth=0):
     if outcome[0] != 'is':
         return outcome
     value = outcome[1]
-    found = [('repr', named(repr(value))), ('state', tell(state(value), depth + 1))]
+    shown = attempt(repr, value)             # a field that came may be missing
+    found = [('repr', named(shown[1]) if shown[0] == 'is' else shown), ('state', tell(state(value), depth + 1))]
     for name in sorted({name for kind in type(value).__mro__ for name in vars(kind) if not name.startswith('__')}):
         got = attempt(getattr, value, name)
         found.append((name, told(got, depth + 2)))
