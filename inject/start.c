@@ -21,6 +21,7 @@ struct starter {
 	uint64_t next_look_ns, other_ns, pause;
 	bool queued, spawned, in_flight;
 	bool held;		/* the last one that was sent waits with the GIL held */
+	bool cramped;		/* the main thread was on a stack too small for us */
 };
 
 static int terminal(struct starter *s, struct mr_error *err)
@@ -62,7 +63,8 @@ static int main_try(struct starter *s, struct mr_error *err)
 	struct delivery *d = s->d;
 
 	visit_look(&d->visit, SCENE_DEPTH);
-	if (!visit_room(&d->visit, STACK_FOR_PYTHON) || visit_on_its_way(&d->visit, &d->region))
+	s->cramped = !visit_room(&d->visit, STACK_FOR_PYTHON);
+	if (s->cramped || visit_on_its_way(&d->visit, &d->region))
 		return 0;
 	if (d->visit.parked)
 		return main_send(s, err);
@@ -230,6 +232,8 @@ static int too_late(struct starter *s, struct mr_error *err)
 		return mr_fail(err, MR_E_STARTING, 0, "process %d", (int)d->target->pid);
 	if (code == MR_E_CANCELLED)
 		return mr_fail(err, code, 0, "nothing ran; nothing will");
+	if (s->cramped)
+		return mr_fail(err, MR_E_NO_ROOM, 0, "the stack of the main thread");
 	return mr_fail(err, code, 0, "the main thread was %s%s", d->answer->where[0] ? d->answer->where : "not seen",
 		       held ? " with the GIL held" : "");
 }

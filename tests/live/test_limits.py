@@ -232,6 +232,13 @@ class OurOwn(LiveTest):
                 self.assertUnharmed(target)
             target.stop()
 
+    def test_a_stack_too_small_for_us(self):
+        with Target('select', prefix=['prlimit', '--stack=131072']) as target:
+            self.assertRefused(target.attach('-t', '1', 'exec', '1'), 6, 'no room for the request: the stack of the main thread',
+                               r'/proc/%d/limits' % target.pid)
+            self.assertUnharmed(target)
+            target.stop()
+
 
 if __name__ == '__main__':
     unittest.main()
