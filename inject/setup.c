@@ -3,6 +3,7 @@
  * The region, into the tracee and out again. Mapping and unmapping are raw system calls, harmless at any stop: the thread
  * makes them on its way through the stage, and the tool only watches from outside whether they are done.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,11 +126,15 @@ static bool slot_free(struct delivery *d)
 /* Executable memory may be denied for itself: by SELinux (execmem), or by a filter that we could not read. */
 static int code_mapped(struct delivery *d, struct mr_error *err)
 {
+	int refused = call_refused(d, 0), r;
 	uint64_t word;
 
 	if (memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) == 0)
 		return 0;
-	return mr_fail(err, MR_E_SECCOMP, call_refused(d, 0), "mmap of executable memory");
+	r = mr_fail(err, MR_E_SECCOMP, refused, "mmap of executable memory");
+	if (refused == EACCES)	/* a filter would rather say EPERM */
+		return mr_hint(err, "where SELinux denies it, a boolean of the process's domain permits it: getsebool -a | grep execmem");
+	return r;
 }
 
 /* Returns 1 when the slot was taken meanwhile, or another mr-attach is at work. */
