@@ -88,6 +88,7 @@ SHIM := $(B)/sweep/shim.so
 STORM := $(B)/storm/helper.so
 EMBEDDING := $(B)/live/embedding
 JUDGE := $(B)/judge/judge
+BETWEEN := $(B)/judge/between.so
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 check:
@@ -163,7 +164,7 @@ demo:
 pythons-extra:
 	@tests/pythons/pythons.py extra
 
-tests: $(UNIT) $(SHIM) $(JUDGE) $(STORM) $(EMBEDDING)
+tests: $(UNIT) $(SHIM) $(JUDGE) $(BETWEEN) $(STORM) $(EMBEDDING)
 
 # Everything but main() as an archive: a test may put a fake in the place of any object.
 $(B)/mr-attach.a: $(filter-out $(B)/attach/main.o,$(OBJ))
@@ -188,6 +189,10 @@ $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZ_MAIN)) $(B)/mr-attach.
 		$(filter %.a,$^) $(LIBS)
 
 $(SHIM): tests/sweep/shim.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $< -ldl
+
+$(BETWEEN): tests/judge/between.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(WARN) $(CPPFLAGS) -O2 -g -fPIC -shared -o $@ $< -ldl
 
@@ -285,4 +290,4 @@ help:
 .PHONY: install uninstall clean help
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d)
+-include $(OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d $(B)/tests/fuzz/*.d $(B)/tests/judge/*.d)

@@ -155,6 +155,22 @@ static bool parked_by_number(const struct scene *scene)
 	return false;
 }
 
+/*
+ * A library may stand before libc and call it in its turn (LD_PRELOAD: libfaketime, tracers of locks); what the interpreter itself has
+ * called is told by its own call.
+ */
+static bool waits_for_gil(const struct scene *scene, size_t at)
+{
+	const struct frame *frame;
+	const char *name;
+
+	while (at < scene->stack.count && scene->stack.frame[at].image != scene->python->image)
+		at++;
+	frame = &scene->stack.frame[at];
+	name = at < scene->stack.count ? callee_name(frame->image, frame->pc) : NULL;
+	return name && strncmp(name, "pthread_", strlen("pthread_")) == 0;
+}
+
 bool moment_in_handler(const struct scene *scene)
 {
 	for (size_t i = 1; i < scene->stack.count; i++)
@@ -182,7 +198,9 @@ bool moment_parked(struct scene *scene, const char **ret_name)
 		return false;
 	name = callee_name(caller->image, caller->pc);
 	class = name ? class_of(name, ret_name) : class_by_frame(&scene->stack.frame[run - 1], ret_name);
-	if (class == WAIT_SEMAPHORE && role == ROLE_PYTHON)
+	if (waits_for_gil(scene, run))
+		return false;
+	if (class == WAIT_SEMAPHORE)
 		return scene->python->facts.minor < 13 || !semaphore_internal(scene, run);
 	if (class == WAIT_OTHER_ONLY)
 		return role == ROLE_OTHER;

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(TOP, 'tests', 'pythons'))
 import pythons  # noqa: E402
 
 JUDGE = os.path.join(TOP, os.environ.get('B') or 'build', 'judge', 'judge')
+BETWEEN = os.path.join(os.path.dirname(JUDGE), 'between.so')
 RUNS = os.environ.get('MR_RUNS', 'check')
 SAMPLES = 150 if RUNS == 'check' else 1200
 ONLY_IN_CHECK = ('3.8', '3.11', '3.13')
@@ -58,6 +59,7 @@ TARGETS = {
     'fight_sleep': FIGHT % 'time.sleep(0.0002)',
     'fight_lock': FIGHT % 'lock.acquire(timeout=0.0005)',
     'fight_read': FIGHT % 'os.write(write, b"x"); os.read(read, 1)',
+    'fight_with_a_library_between': FIGHT % 'lock.acquire(timeout=0.0005)',
     'hot_queue': HOT,
     'json': 'import json\ntext = json.dumps([{"a": list(range(50)), "b": "x" * 100}] * 200)\nprint("ready", flush=True)\n'
             'while True: json.loads(text)\n',
@@ -70,9 +72,11 @@ def stem(name):
     return name.split('.')[0].split('@')[0]
 
 
-def sample(python, code):
+def sample(python, code, between=False):
     """[(words of the judgement, names from the innermost on)]"""
     env = {k: v for k, v in os.environ.items() if not k.startswith('PYTHON')}
+    if between:
+        env['LD_PRELOAD'] = BETWEEN
     with subprocess.Popen(python.argv('-c', code), stdout=subprocess.PIPE, env=env) as target:
         try:
             target.stdout.readline()
@@ -93,7 +97,7 @@ def until_eval(names):
 
 class Judge(unittest.TestCase):
     def judge(self, python, kind):
-        samples = sample(python, TARGETS[kind])
+        samples = sample(python, TARGETS[kind], 'between' in kind)
         self.assertEqual(len(samples), SAMPLES)
         for words, names in samples:
             if 'parked' in words:
@@ -102,7 +106,7 @@ class Judge(unittest.TestCase):
             if 'queue' in words:
                 self.assertFalse(set(until_eval(names)) & QUEUE, 'queue: %s' % names)
         found = sum(1 for words, _ in samples if words & {'parked', 'queue'})
-        self.assertTrue(found or kind == 'fight_lock', 'never a moment')
+        self.assertTrue(found or TARGETS[kind] == TARGETS['fight_lock'], 'never a moment')
         if kind == 'hot_queue':
             self.assertTrue(any(set(names) & QUEUE for _, names in samples), 'the lock was never seen to be taken')
         elif kind.startswith('fight') and not python.name.startswith('free'):
