@@ -167,7 +167,7 @@ static bool waits_for_gil(const struct scene *scene, size_t at)
 	while (at < scene->stack.count && scene->stack.frame[at].image != scene->python->image)
 		at++;
 	frame = &scene->stack.frame[at];
-	name = at < scene->stack.count ? callee_name(frame->image, frame->pc) : NULL;
+	name = at < scene->stack.count && frame->image ? callee_name(frame->image, frame->pc) : NULL;
 	return name && strncmp(name, "pthread_", strlen("pthread_")) == 0;
 }
 
@@ -218,11 +218,14 @@ bool moment_outside(const struct scene *scene)
 	return scene->stack.ended && !moment_in_handler(scene);
 }
 
+/* Its own calls are direct. Through a pointer calls libffi, for ctypes: some builds have it in their own image, or in that of _ctypes. */
 bool moment_python_caller(struct scene *scene)
 {
 	size_t run = libc_run(scene);
+	const struct frame *caller = &scene->stack.frame[run];
 
-	return run > 0 && run < scene->stack.count && interpreter_own(scene->python, scene->stack.frame[run].image);
+	return run > 0 && run < scene->stack.count && interpreter_own(scene->python, caller->image) &&
+	       callee_name(caller->image, caller->pc);
 }
 
 /* Python code is under way: the interpreter's image may hold code of a program that embeds it. */
