@@ -299,7 +299,8 @@ def main():
     look_back()
     answer = kept['answer']
     for error in kept['raised'][kept['judged']:]:     # each once: a thousand times a second another one comes
-        if take(error) is None and not word(INTERRUPT) and answer['error'] is None:    # a mistake of ours
+        if take(error) is None and not late('was_sent')(error) and not word(INTERRUPT) and answer['error'] is None:
+            # a mistake of ours
             failed(answer, {'code': 'engine', 'message': '%s: %s' % (type(error).__name__, error)})
             kept['begun'] = True
         kept['judged'] += 1

@@ -145,22 +145,39 @@ static int boot_run(struct request_block *block, PyObject *code, PyObject *names
 /*
  * A signal may have come in another thread while its handler waits for this one. It runs now, in a script that does nothing,
  * with the mask that the program gave this thread: while our code runs all are blocked, and they would stay so in a program
- * that the handler starts. Signals that were held up by us wait until we are gone.
+ * that the handler starts. Signals that were held up by us wait until we are gone. Returns whether anything was raised.
  */
-static void handlers_run(struct request_block *block, PyObject *names)
+static int handlers_run(struct request_block *block, PyObject *names)
 {
 	uint64_t mask = 0;
 	PyObject *code;
+	int raised = 0;
 
 	if (block->thread != block->pid || !block->ask || raw_syscall(RAW_RT_SIGPENDING, (uint64_t)&mask, 8, 0, 0) < 0)
-		return;
+		return 0;
 	mask |= block->mask;
 	code = ((compile_function *)block->py.Py_CompileString)("pass\n", "<mr-attach>", Py_file_input);
 	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&mask, 0, 8);
 	if (code)
-		(void)boot_run(block, code, names);
+		raised = boot_run(block, code, names) < 0;
 	(void)raw_syscall(RAW_RT_SIGPROCMASK, 2, (uint64_t)&block->blocked, 0, 8);
 	FN(block, Py_DecRef)(code);
+	return raised;
+}
+
+/*
+ * What the program had sent to this thread (PyThreadState_SetAsyncExc) was raised in the script that does nothing. boot.py has told
+ * it apart from what handlers raised; it is sent again.
+ */
+static void give_back(struct request_block *block, PyObject *names)
+{
+	PyObject *sent = FN(block, PyObject_CallMethod)(names, "pop", "s", "sent");
+
+	if (sent)
+		(void)FN(block, PyThreadState_SetAsyncExc)(block->ident, sent);
+	else
+		FN(block, PyErr_Clear)();
+	FN(block, Py_DecRef)(sent);
 }
 
 /* Executes TEXT until it comes to its end. */
@@ -194,10 +211,13 @@ static void python_run(struct request_block *block)
 
 	if (view && builtins && names && FN(block, PyDict_SetItemString)(names, "view", view) == 0 &&
 	    FN(block, PyDict_SetItemString)(names, "__builtins__", builtins) == 0) {
-		handlers_run(block, names);
+		int raised = handlers_run(block, names);
+
 		block->boot_ns = raw_now();
 		text_run(block, (const char *)block + block->code_off, names);
 		settle(block, names);
+		if (raised)
+			give_back(block, names);
 	}
 	if (view)
 		FN(block, Py_DecRef)(FN(block, PyObject_CallMethod)(view, "release", NULL));

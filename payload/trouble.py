@@ -119,6 +119,15 @@ def handler_signal(error):
     return None
 
 
+def was_sent(error):
+    """Whether the program had sent ERROR to this thread: the stub's script that does nothing has raised it, and sends it again."""
+    step = error.__traceback__
+    if step is None or step.tb_next is not None or step.tb_frame.f_code.co_names:
+        return False
+    globals()['sent'] = type(error)
+    return True
+
+
 def error_lasti(error):
     step = error.__traceback__
     while step.tb_next is not None:

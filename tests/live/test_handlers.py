@@ -3,6 +3,7 @@
 sends to all threads."""
 import ast
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -78,6 +79,36 @@ lock.acquire()
 '''
 
 
+# The main thread waits in C code, where the other one has sent it an exception: it is raised when that wait is over.
+SENT = '''
+import ctypes, os, signal, threading
+
+
+class Sent(Exception):
+    pass
+
+
+def other():
+    signal.sigwait([signal.SIGUSR1])
+    wanted = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main), ctypes.py_object(Sent))
+    os.write(1, b'{"sent": %d}\\n' % wanted)
+
+
+main = threading.get_ident()
+libc = ctypes.CDLL(None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+thread = threading.Thread(target=other)
+thread.start()
+os.write(1, b'{"ready": true}\\n')
+try:
+    libc.read(0, ctypes.create_string_buffer(1), 1)
+    thread.join()
+    os.write(1, b'{"raised": false}\\n')
+except Sent:
+    os.write(1, b'{"raised": true}\\n')
+'''
+
+
 @expand
 class Handlers(LiveTest):
     def seen(self, python, raises):
@@ -131,6 +162,21 @@ class Handlers(LiveTest):
                     target.process.stdin.flush()
                     self.assertEqual(target.hear(), {'changed': True})
                     self.assertEqual(process.communicate(timeout=PATIENCE), (b'2\n', b''))
+
+    @each_python(lambda p: not p.name.startswith('musl'))
+    def test_what_another_thread_sent_reaches_the_program(self, python):
+        with tempfile.NamedTemporaryFile('w', suffix='.py') as script:
+            script.write(SENT)
+            script.flush()
+            with Target('program', python, script=script.name) as target:
+                wait_until(lambda: read('/proc/%d/syscall' % target.pid).startswith('0 0x0 '), 'it waits in C code')
+                os.kill(target.pid, signal.SIGUSR1)
+                self.assertEqual(target.hear(), {'sent': 1})
+                result = target.attach('exec', '1 + 1')
+                self.assertStatus(result, 0)
+                target.process.stdin.write(b'x')
+                target.process.stdin.flush()
+                self.assertEqual(target.hear(), {'raised': True})
 
 
 if __name__ == '__main__':
