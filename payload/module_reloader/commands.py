@@ -37,6 +37,8 @@ class Work:
         result.error['module'] = result.error['module'] or name
         for plan in self.plans:
             plan.executed, plan.changed, plan.added, plan.gone, plan.rebound = plan.ran, [], [], [], []
+            if not bad:                      # what would have stayed is no reason
+                plan.kept_old, plan.stuck = [], []
             failed = plan.module.name == name or plan.module.name in bad
             shown = 'failed' if failed else 'restored' if plan.begun else 'skipped'
             result.modules.append(report.planned(plan, shown, None if shown == 'skipped' else self.why(plan.examined)))
@@ -176,7 +178,7 @@ class Work:
         lines += ['%s.%s is %s, and the source says %s (line %d): the source may have changed, or the program the value'
                   % (plan.module.name, one['name'], one['live'], one['source'], one['line']) for plan, one in undecided]
         for plan in self.plans:
-            plan.kept_old.extend(plan.refused)
+            plan.kept_old = list(plan.refused)
             plan.kept_old.extend({'name': one['name'], 'reason': 'undecided: it is %s, the source says %s'
                                   % (one['live'], one['source'])} for one in plan.undecided)
         bad = {plan.module.name for plan, _ in refused + undecided}

@@ -160,10 +160,13 @@ def foresee(plan, statements, there, called, prefix=''):
 
 def part(statement, live, namespace):
     """The function in what stands under the name of a decorated definition that the statement itself made, or None."""
-    if type(live) is property:
-        given = statement.decorator_list[0]
-        live = getattr(live, {'setter': 'fset', 'deleter': 'fdel'}.get(getattr(given, 'attr', None), 'fget'))
-    return definition(live, statement.name, namespace)
+    return definition(role(statement, live) if type(live) is property else live, statement.name, namespace)
+
+
+def role(statement, live):
+    """What a property has in the place of a definition: getter, setter or deleter."""
+    given = statement.decorator_list[0]
+    return getattr(live, {'setter': 'fset', 'deleter': 'fdel'}.get(getattr(given, 'attr', None), 'fget'))
 
 
 def sure(statement, live, namespace):

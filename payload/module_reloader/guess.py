@@ -255,7 +255,7 @@ def other_header(statement, live, namespace, result, prefix=''):
     """Whether a live function surely has other defaults than its statement says, or is no function."""
     made = live
     if statement.decorator_list:
-        if decorators.marks(statement, live, namespace):
+        if decorators.marks(statement, live, namespace) or type(live) is property and decorators.role(statement, live) is None:
             return True
         if not decorators.sure(statement, live, namespace):
             result.unsure.append(prefix + statement.name)

@@ -57,7 +57,8 @@ def undo(who, context):
         namespace = scope.namespace_of(name, host.sys.modules.get(name))
         path = scope.text(namespace.get('__file__')) if namespace is not None else None
         found.append(report.module(name, path, 'restored', 'undone',
-                                   warnings=['kept, because the program changed it since: ' + one for one in kept]))
+                                   warnings=['kept, because %s: %s' % ('it is in use' if one.startswith('module ') else
+                                                                       'the program changed it since', one) for one in kept]))
     return found
 
 

@@ -174,6 +174,7 @@ def adopt(change, new, kept):
     """Stage what NEW has for the live class, and what it lacks and had to do with how the class was built."""
     members, change.staged, typing = host.class_dict(change.kind), {}, type(new).__module__ == 'typing'
     slots = member_names(new)                # the live class has its own
+    change.removed = [name for name in change.removed if name not in host.class_dict(new)]
     for name, value in host.class_dict(new).items():
         if name not in classes.OWN + ABC and name not in slots and not (name in kept and name in members):
             change.staged[name] = classes.home(value, own_cell(value, new), change.kind)

@@ -287,10 +287,12 @@ class Transaction:
                 host.part('classes').refresh_abstract(kind, self.journal)
         known = baseline.known(plan.examined.code, self.signatures)
         named = {id(value) for value in list(plan.module.dict.values())}
+        told = {one['name'] for one in plan.kept_old}
         stuck = {id(one.function): (one.path, one.reason) for one in plan.stuck}
         left = [(one, stuck.get(id(one), (codes.path_of(one), 'no way was found to replace it')))
                 for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known]
-        left = [found for one, found in left if id(one) in named or '<locals>' not in found[0] and '<lambda>' not in found[0]]
+        left = [found for one, found in left if id(one) in named or
+                '<locals>' not in found[0] and '<lambda>' not in found[0] and found[0] not in told]
         if left and plan.examined.old is not None:
             raise host.Refusal('refused', '%s.%s would go on running old code: %s' % ((plan.module.name,) + left[0]),
                                module=plan.module.name)

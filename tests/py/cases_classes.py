@@ -210,3 +210,9 @@ case('singleton_by_its_metaclass_changes', SINGLETON % (1, 'A', ''), SINGLETON %
      'm.K() is k, k.x, k.y, k.n, k.b(), list(m.Meta.known) == [m.K]', (True, 2, 3, 5, 7, True))
 case('slots_of_a_singleton_by_its_metaclass', SINGLETON % (1, 'metaclass=Meta', '    __slots__ = "a",\n'),
      SINGLETON % (1, 'metaclass=Meta', '    __slots__ = "a", "b"\n    def s(self): return 7\n'), '', 'm.K().s()', 7)
+OWN_INIT = 'class K:\n    def __init__(self, a): self.a = a\n    def __repr__(self): return "old"\n    def __eq__(self, o): return False\n    %s\n'
+case('class_becomes_a_dataclass', 'import dataclasses\n' + OWN_INIT % 'n = 1', 'import dataclasses\n@dataclasses.dataclass\nclass K:\n    a: int\n    b: int = 2\n',
+     'k = m.K(1)', 'repr(m.K(3)), repr(k), m.K(1) == k, hasattr(m.K, "n"), type(k) is m.K', ('K(a=3, b=2)', 'K(a=1, b=2)', True, False, True), (3, 7))
+case('class_gets_what_its_decorator_makes', 'def deco(c):\n    c.f = lambda self: 2\n    return c\nclass K:\n    def f(self): return 1\n',
+     'def deco(c):\n    c.f = lambda self: 2\n    return c\n@deco\nclass K:\n    pass\n', 'k = m.K()', 'k.f()', 2)
+case('property_gets_a_setter', (P % 1)[:(P % 1).index('    @p.s')], P % 1, 'k = m.K(); k.v = 1', 'setattr(k, "p", 4) or k.p', 4)

@@ -42,6 +42,16 @@ class Options(Program):
         self.assertEqual(entry['removed'], ['K.g', 'Y'])
         self.assertEqual([one['line'] for one in entry['executed']], [1, 2])
 
+    def test_what_would_have_stayed_is_no_reason(self):
+        text = 'import enum\nclass S:\n    __slots__ = "%s",\nclass T:\n    __slots__ = "%s",\nclass E(enum.IntEnum):\n    A = %d\n'
+        self.write(m=text % ('a', 'a', 1))
+        self.load('m')
+        self.write(m=text % ('b', 'b', 2))
+        for dry_run in (True, False):
+            answer = self.attempt(dry_run=dry_run)
+            self.assertIn('E.A', self.refused(answer, 'refused')['message'])
+            self.assertEqual(self.entry(answer)['kept_old'], [])
+
     def test_names_that_are_deleted_below(self):
         text = 'W = 1\nfor n in %s:\n    globals()[n] = 1\n%s'
         self.write(m=text % ('"a"', 'del n\n'))

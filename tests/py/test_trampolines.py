@@ -196,6 +196,12 @@ class Trampolines(Program):
         said = [one['reason'] for one in self.edit('f = lambda: 1\n')['kept_old']]
         self.assertTrue(any(one.startswith('it is of type function now') for one in said), said)
 
+    def test_an_object_now_while_a_dictionary_holds_the_function(self):
+        m = self.start((PLAIN % 1) + 'D = {"f": f}\n')
+        held = m.D
+        entry = self.edit('class F:\n    def __call__(self): return 2\nf = F()\nD = {"f": f}\n')
+        self.assertEqual((m.f(), held['f'](), [one['name'] for one in entry['kept_old']]), (2, 1, ['f']))
+
     def test_what_follows_is_not_derived(self):
         m = self.start(PLAIN % 1)
         self.write(n='import m\nHELD = m.f\n')
