@@ -11,6 +11,8 @@ from . import baseline, codes, host, journal as journals, patch, trees, units
 
 OWN = ('__module__', '__qualname__', '__dict__', '__weakref__', '__classcell__', '__class__', '__firstlineno__',
        '__static_attributes__', '__classdictcell__', '__classdict__', '__conditional_annotations__', '__annotations_cache__')
+KINDS = {'staticmethod': staticmethod, 'classmethod': classmethod}
+IMPLICIT = '__new__', '__init_subclass__', '__class_getitem__'  # these are of one kind whatever they are defined as
 
 
 class Change:
@@ -49,6 +51,35 @@ def refusal(change):
     elif builds(meta) and (change.header or change.whole or not functions):
         return 'its metaclass %s builds the class from its attributes, which cannot be repeated' % meta.__name__
     return None
+
+
+def bound_alike(plan):
+    """A method that was bound gets no code that takes another first argument."""
+    reasons = {}
+    for change in plan.classes:
+        for one in change.statements:
+            kind = kind_of(one)
+            live = host.class_dict(change.kind).get(trees.mangled(one.name, change.path[-1].name)) if kind else None
+            if kind and binds_otherwise(type(live), kind):
+                reasons[id(getattr(live, '__func__', live))] = 'it is a %s now: who took it from an object or class before goes on ' \
+                    'with the old definition' % (kind.__name__ if kind is not host.FunctionType else 'plain method')
+    for one in [one for one in plan.patches if id(one.function) in reasons]:
+        plan.patches.remove(one)
+        plan.stuck.append(patch.Patch(one.function, None, one.path, True, None, reasons[id(one.function)]))
+
+
+def kind_of(statement):
+    """What a definition in a class makes: a function, staticmethod or classmethod; None if that is not plain to see."""
+    if trees.kind(statement) not in ('FunctionDef', 'AsyncFunctionDef') or statement.name in IMPLICIT:
+        return None
+    made = [KINDS.get(getattr(one, 'id', None)) for one in statement.decorator_list]
+    return made[0] if len(made) == 1 else None if made else host.FunctionType
+
+
+def binds_otherwise(old, new):
+    """Whether what was bound by the kind OLD would pass another first argument than the kind NEW does; a staticmethod passes none."""
+    kinds = (host.FunctionType, staticmethod, classmethod)
+    return host.among(old, kinds) and host.among(new, kinds) and old is not new and (old, new) != (staticmethod, host.FunctionType)
 
 
 def live_bodies(old_root, named):

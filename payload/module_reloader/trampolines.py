@@ -257,6 +257,8 @@ def keep_attributes(plan, name, old, new, journal):
 
 def succeed_member(plan, name, old, new, journal):
     """The same for what stands in a class: the functions of OLD forward to those in the same role of NEW."""
+    if host.part('classes').binds_otherwise(type(old), type(new)):
+        return
     olds, news = patch.inner(old), patch.inner(new)
     if not olds:
         fill(plan, old, new, journal)

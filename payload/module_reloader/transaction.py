@@ -44,6 +44,8 @@ class Transaction:
             plan.suspended = living.may_be_suspended(plan.patches + plan.stuck, plan.functions, self.signatures)
             if plan.stuck or any(codes.forwards_to(one) is not None for one in plan.functions):
                 host.part('trampolines').prepare(plan)
+            if plan.classes:
+                host.part('classes').bound_alike(plan)
             forecast.foresee(plan)
             for name in patch.compiled(plan) if 'numba' in host.sys.modules else ():
                 plan.kept_old.append({'name': name, 'reason': 'numba has compiled it, and goes on with that until %s.recompile() '

@@ -21,6 +21,12 @@ P = 'class K:\n    @property\n    def p(self): return self.v\n    @p.setter\n   
 case('property_setter', P % 1, P % 2, 'k = m.K()', 'setattr(k, "p", 4) or k.p', 8)
 case('property_to_method', 'class K:\n    @property\n    def p(self): return 1\n', 'class K:\n    def p(self): return 2\n',
      'k = m.K()', 'k.p()', 2)
+# Bound before, it passes what it was bound to: the new code would take that for something else.
+case('methods_of_other_kinds',
+     'class K:\n    def m(self): return 1, self\n    @classmethod\n    def c(cls): return 1, cls\n    @staticmethod\n    def s(*a): return 1, a\n',
+     'class K:\n    @classmethod\n    def m(cls): return 2, cls\n    def c(self): return 2, self\n    def s(self): return 2, self\n',
+     'K = m.K; k = K(); held, c, s = k.m, k.c, K.s', 'held() == (1, k), c() == (1, K), s(k) == (2, k), k.m() == (2, K), '
+     'k.c() == (2, k), k.s() == (2, k)', (True,) * 6)
 case('method_to_static', 'class K:\n    def s(self): return 1\n', 'class K:\n    @staticmethod\n    def s(): return 2\n',
      'k = m.K()', 'k.s()', 2)
 case('cached_property', 'import functools\nclass K:\n    @functools.cached_property\n    def p(self): return 1\n',

@@ -95,6 +95,15 @@ class Options(Program):
         self.assertEqual(bound(), 1)
         self.assertEqual([one['name'] for one in entry['kept_old']], ['K.a'])
 
+    def test_a_method_of_another_kind_is_named(self):
+        self.write(m='class K:\n    def m(self): return 1\n')
+        m = self.load('m')
+        held = m.K().m
+        self.write(m='class K:\n    @classmethod\n    def m(cls): return 2\n')
+        kept = self.entry(self.reload())['kept_old']
+        self.assertEqual([(one['name'], one['reason'].split(':')[0]) for one in kept], [('K.m', 'it is a classmethod now')])
+        self.assertEqual((held(), m.K().m()), (1, 2))
+
     def test_derived_from_what_is_hidden_below(self):
         self.write(m='X = 1\nY = X\nX = 5\n')
         m = self.load('m')
