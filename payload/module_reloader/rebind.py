@@ -59,7 +59,7 @@ class Imports:
             return None
         found, needle = self.source(module), b' %s ' % name.rpartition('.')[2].encode('utf-8', 'surrogateescape')
         relative = module.name.partition('.')[0] == name.partition('.')[0] and b'from .' in found[0]
-        if b' import ' not in found[2] or needle not in found[2] and not relative:
+        if not relative and (needle not in found[2] or not mentions(found[0], needle)):
             return None
         return self.tree(module)
 
@@ -106,6 +106,21 @@ def foreseen(journal, plan, replaced, come):
         changes[name] = old, new
         journal.set('item', namespace, name, new)
     return changes
+
+
+def mentions(data, needle):
+    """Whether the word NEEDLE, between blanks, stands in what may be an import statement of the source DATA."""
+    parts = data.replace(b'\\\r\n', b' ').replace(b'\\\n', b' ').split(b'import')
+    for before, after in zip(parts, parts[1:]):
+        after = after.lstrip()
+        if after[:1] != b'(':
+            after = after.partition(b'\n')[0]
+        elif b'#' not in after:              # in a comment there may be anything
+            after = after.partition(b')')[0]
+        source = before.rstrip()[1 - len(needle):]
+        if needle in b' %s ' % after.translate(BETWEEN) or (b' ' + source).translate(BETWEEN).endswith(needle[:-1]):
+            return True
+    return False
 
 
 def exported(namespace):

@@ -40,7 +40,7 @@ def filtered(*filters):
 class Seccomp(LiveTest):
     def lives(self, process):
         self.assertIsNone(process.poll())
-        self.assertEqual(status_of(process.pid)['State'][0], 'S')
+        wait_until(lambda: status_of(process.pid)['State'][0] == 'S', 'it waits as before')
 
     @each([('%s_%s' % (how, name), name, action) for name in ('rt_sigpending',)
            for how, action in (('kill', KILL), ('errno', ERRNO))])
