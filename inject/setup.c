@@ -123,6 +123,16 @@ static bool slot_free(struct delivery *d)
 	return memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) < 0;
 }
 
+/* The stage is no more: it has ended, or begun another program. */
+static int gone(struct delivery *d, struct mr_error *err)
+{
+	int r = target_alive(d->target, err);
+
+	if (r < 0 || stage_there(d->target))
+		return r;
+	return mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)d->target->pid);
+}
+
 /* Executable memory may be denied for itself: by SELinux (execmem), or by a filter that we could not read. */
 static int code_mapped(struct delivery *d, struct mr_error *err)
 {
@@ -131,6 +141,9 @@ static int code_mapped(struct delivery *d, struct mr_error *err)
 
 	if (memory_read(&d->target->memory, d->region.at, &word, sizeof(word)) == 0)
 		return 0;
+	r = gone(d, err);
+	if (r < 0)
+		return r;
 	r = mr_fail(err, MR_E_SECCOMP, refused, "mmap of executable memory");
 	if (refused == EACCES)	/* a filter would rather say EPERM */
 		return mr_hint(err, "where SELinux denies it, a boolean of the process's domain permits it: getsebool -a | grep execmem");
@@ -159,9 +172,7 @@ static int region_map(struct delivery *d, struct region *all, struct mr_error *e
 	d->mapped = true;
 	if (watch(d, &d->region, true, d->start_limit_ns) && stage_there(d->target))
 		return code_mapped(d, err);
-	r = target_alive(d->target, err);
-	if (r == 0 && !stage_there(d->target))
-		r = mr_fail(err, MR_E_ENDED, 0, "process %d runs another program now", (int)d->target->pid);
+	r = gone(d, err);
 	if (r == 0 && call_refused(d, 1))
 		r = mr_fail(err, MR_E_NO_ROOM, call_refused(d, 1), "%u MiB", (unsigned int)(d->region.size >> 20));
 	if (r == 0)
