@@ -242,9 +242,14 @@ def write(answer):
 kept = {'raised': [], 'judged': 0, 'signals': [], 'sent': 0, 'ready': [], 'answer': blank(), 'longest': 0}
 
 
+def interrupted(error):
+    """Whether ERROR is the interrupt that the tool has sent."""
+    return word(INTERRUPT) and type(error) is KeyboardInterrupt
+
+
 def take(error):
     """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
-    number = None if word(INTERRUPT) and type(error) is KeyboardInterrupt else late('handler_signal')(error)
+    number = None if interrupted(error) else late('handler_signal')(error)
     if number is not None and number not in kept['signals']:
         kept['signals'].append(number)
     return number
@@ -299,8 +304,8 @@ def main():
     look_back()
     answer = kept['answer']
     for error in kept['raised'][kept['judged']:]:     # each once: a thousand times a second another one comes
-        if take(error) is None and not late('was_sent')(error) and not word(INTERRUPT) and answer['error'] is None:
-            # a mistake of ours
+        if take(error) is None and not interrupted(error) and not late('was_sent')(error) and not word(INTERRUPT) and \
+                answer['error'] is None:     # a mistake of ours
             failed(answer, {'code': 'engine', 'message': '%s: %s' % (type(error).__name__, error)})
             kept['begun'] = True
         kept['judged'] += 1

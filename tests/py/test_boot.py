@@ -256,6 +256,33 @@ class Interrupts(unittest.TestCase):
                 gc.enable()
 
 
+class Sent(unittest.TestCase):
+    """What was raised in the script that does nothing, before ours: the program's goes back to it, our interrupt never does."""
+
+    def sent_again(self, kind, interrupt):
+        block = Block(request('exec', code='1', filename='<exec>'), False)
+        block.put(128, interrupt)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        try:
+            exec(compile('1 / 0', '<mr-attach>', 'exec'))
+        except ZeroDivisionError as error:
+            names = {'view': block.view, 'source': SOURCE, 'compiled': False, 'raised': kind().with_traceback(error.__traceback__.tb_next)}
+        try:
+            exec(BOOT, names)
+            names['main']()
+            return names.get('sent')
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            names.clear()
+
+    def test_of_the_program(self):
+        for interrupt in (0, 1):
+            self.assertIs(self.sent_again(LookupError, interrupt), LookupError)
+
+    def test_of_ours(self):
+        self.assertIsNone(self.sent_again(KeyboardInterrupt, 1))
+
+
 class Surely(unittest.TestCase):
     """Context.surely(): what is raised in its action begins it again, and the last one goes on."""
 
