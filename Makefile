@@ -116,6 +116,11 @@ sweep:
 	@$(MAKE) --no-print-directory all tests
 	@$(CHECK) all sweep
 
+check-vm:
+	@$(DEPS) vm
+	@$(MAKE) --no-print-directory -s all
+	@B=$(B) python3 tests/vm/check.py $(ONLY)
+
 storm:
 	@$(DEPS) build
 	@$(MAKE) --no-print-directory -s all $(STORM)
@@ -269,6 +274,7 @@ help:
 	@echo 'make demo          see it at work: a live service, an edit, a reload'
 	@echo 'make check         the tests, within 15 minutes; check-unit, -fuzz, -py, -live, -sweep run a part'
 	@echo 'make check-all     the whole matrix: every CPython, every way of waiting'
+	@echo 'make check-vm      what needs a kernel or processor of its own, in virtual machines; ONLY="yama nfs"'
 	@echo 'make sweep         kill mr-attach before each of its calls, delay it, fail it in every way, on every kind of target'
 	@echo 'make storm         many attaches against targets under stress, some killed midway: SECONDS= RUNS= SEED= KINDS= KILLS='
 	@echo 'make storm-gdb     the same with three calls of gdb instead'
@@ -285,7 +291,7 @@ help:
 	@echo 'PYTHONS="python3 …" those whose processes get compiled code; all others compile the source that they get'
 	@echo 'SAN=address,undefined builds and tests with sanitizers in a folder of its own'
 
-.PHONY: FORCE all check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench bench-tail demo pythons-extra tests
+.PHONY: FORCE all check-vm check-fuzz fuzz-replay fuzz-c fuzz-programs check check-all check-unit check-py check-live check-storm check-sweep sweep storm storm-gdb fuzz bench bench-tail demo pythons-extra tests
 .PHONY: lint lint-gcc lint-clang lint-objects lint-tidy lint-cppcheck lint-layers lint-python format format-check
 .PHONY: install uninstall clean help
 .SECONDARY:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh build|check|fuzz|lint|format|bench: the Debian packages that the task needs and this machine lacks.
+# deps.sh build|check|fuzz|lint|format|bench|vm: the Debian packages that the task needs and this machine lacks.
 # As root they are installed; otherwise the command to do it is printed and we fail. Nothing is touched, and nothing
 # fetched, when nothing is missing.
 set -eu
@@ -13,6 +13,7 @@ fuzz) need="$need clang llvm" ;;
 lint) need="$need libcriterion-dev clang clang-tidy cppcheck pyflakes3" ;;
 format) need='clang-format' ;;
 bench) need="$need gdb" ;;
+vm) need="$need debootstrap qemu-system-x86 e2fsprogs" ;;
 *) echo "deps.sh: no such task: $1" >&2; exit 2 ;;
 esac
 
