@@ -153,17 +153,6 @@ def changes(plan, old_root, new_root, signatures):
     return found, refused
 
 
-def again(plan, reinit):
-    """--reinit CLASS.NAME: run the statement of a class body that binds the name, though it did not change."""
-    named = dict(baseline.classes_of(plan.module))
-    for path in trees.classes(plan.examined.tree.body).values():
-        name = '.'.join(one.name for one in path)
-        for statement in path[-1].body:
-            if name in named and {name + '.' + one for one in trees.bound(statement)} & reinit:
-                statement.noted = False
-                run_too(plan, name, named[name], path, statement)
-
-
 def header_too(plan, name, kind, path, decorated):
     """Have the plan take the class statement's own line too: bases, keywords, decorators; DECORATED: it had some."""
     change = next((one for one in plan.classes if one.name == name), None)

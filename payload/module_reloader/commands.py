@@ -106,6 +106,8 @@ class Work:
         if self.options.get('dependents') and self.plans:
             self.plans = host.part('dependents').extend(self, self.plans)
         self.plans = order.arrange(self.plans)
+        if self.options.get('keep') or self.options.get('reinit'):
+            host.part('steering').check(self, scope.modules())
         if any(plan.refused or plan.undecided for plan in self.plans):
             return self.refused()
         work = transaction.Transaction(self.plans, scope.modules, self.context, self.signatures)

@@ -18,9 +18,9 @@ def merge(work, plan, change, new):
     old = change.kind
     if new is None or type(new) is not type(old) or remake.layout(new) != remake.layout(old) or \
             new.__bases__ != old.__bases__:
-        refuse_bases(change)
+        refuse_bases(plan, change)
     members, there = host.class_dict(new), host.class_dict(old)
-    heirs = heirs_of(change, there, members['_member_map_'])
+    heirs = heirs_of(plan, change, there, members['_member_map_'])
     body = change.path[-1].body if change.path else ()
     kept = {name for one in body for name in trees.bound(one)} - set(change.names) - set(members['_member_map_'])
     change.staged = {}
@@ -43,12 +43,17 @@ def merge(work, plan, change, new):
     work.members(plan, change)
 
 
-def refuse_bases(change):
-    raise host.Refusal('refused', 'the bases of %s changed: the members that live could not follow' % change.name)
+def refuse_bases(plan, change):
+    refuse(plan, change, 'the bases of %s changed: the members that live could not follow' % change.name)
 
 
-def refuse_value(change, name):
-    raise host.Refusal('refused', '%s.%s is another value now, which a member that lives cannot become' % (change.name, name))
+def refuse_value(plan, change, name):
+    refuse(plan, change, '%s.%s is another value now, which a member that lives cannot become' % (change.name, name))
+
+
+def refuse(plan, change, reason):
+    line = change.path[-1].lineno if change.path else None
+    raise host.Refusal('refused', reason, '--keep %s leaves the class as it is' % change.name, file=plan.module.path, line=line)
 
 
 def redirected(value, heirs):
@@ -60,7 +65,7 @@ def redirected(value, heirs):
     return value
 
 
-def heirs_of(change, there, made):
+def heirs_of(plan, change, there, made):
     """{id of a member in the map MADE: the member of the live class that takes its place}: itself, if there is none.
 
     Two names of one member may be two members now: who has the name keeps it, else the first that had it as another name.
@@ -68,13 +73,13 @@ def heirs_of(change, there, made):
     found, taken = {}, {one._name_ for one in made.values()}
     for one in made.values():
         if id(one) not in found:
-            live = heir(change, there, one, taken)
+            live = heir(plan, change, there, one, taken)
             found[id(one)] = live
             taken.add(live._name_)
     return found
 
 
-def heir(change, there, made, taken):
+def heir(plan, change, there, made, taken):
     live = there['_member_map_'].get(made._name_)
     if live is not None and live._name_ != made._name_ and live._name_ in taken:
         return made
@@ -83,7 +88,7 @@ def heir(change, there, made, taken):
         if live is not None and live in there['_member_map_'].values():
             live = None                      # the name of a member changed: a new one
     if live is not None and is_value(change.kind) and not same(live._value_, made._value_):
-        refuse_value(change, made._name_)
+        refuse_value(plan, change, made._name_)
     return made if live is None else live
 
 

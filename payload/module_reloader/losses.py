@@ -98,29 +98,35 @@ def bases_of(plan, change):
     return tuple(found) or (object,)
 
 
-def enumeration(plan, change):
-    """Which members will be others, and which cannot be what they shall: see enums.merge()."""
+def possible_members(plan, change):
+    """{name: (the name of its member, the live one that becomes that, or None)}; None if the text does not tell.
+
+    Refused are members that cannot be what they shall: see enums.merge().
+    """
     there, bases = host.class_dict(change.kind)['_member_map_'], bases_of(plan, change)
     if bases is not None and bases != change.kind.__bases__:
-        enums.refuse_bases(change)
+        enums.refuse_bases(plan, change)
     found = members_of(change, there)
     if found is None:
-        return
-    first = {}                               # by name: the name of the member that it is
-    for name, value in found.items():
-        first[name] = next(one for one, its in found.items() if its == value)
-    for name in dict.fromkeys(first.values()):
-        if name in there and enums.is_value(change.kind) and not enums.same(there[name]._value_, found[name]):
-            enums.refuse_value(change, name)
-    if enums.is_flag(change.kind):
-        return
+        return None
+    first = {name: next(one for one, its in found.items() if its == value) for name, value in found.items()}
     heirs, taken = {}, set(first.values())
     for name in dict.fromkeys(first.values()):
         live = there.get(name)
-        heirs[name] = live if live is None or live._name_ == name or live._name_ not in taken else None
-        taken.add(name if heirs[name] is None else live._name_)
-    for name, live in there.items():
-        if name in first and heirs[first[name]] is not live:
+        if live is not None and live._name_ != name and live._name_ in taken:
+            live = None
+        if live is not None and enums.is_value(change.kind) and not enums.same(live._value_, found[name]):
+            enums.refuse_value(plan, change, name)
+        heirs[name] = live
+        taken.add(name if live is None else live._name_)
+    return {name: (one, heirs[one]) for name, one in first.items()}
+
+
+def enumeration(plan, change):
+    """Which members will be others."""
+    members = possible_members(plan, change)
+    for name, live in host.class_dict(change.kind)['_member_map_'].items() if members and not enums.is_flag(change.kind) else ():
+        if name in members and members[name][1] is not live:
             remake.keep(plan, '%s.%s' % (change.name, name), enums.ANOTHER)
 
 

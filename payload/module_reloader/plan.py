@@ -41,13 +41,7 @@ class Plan:
 
     def names(self, option):
         """The names of this module that an option lists: NAME or MODULE.NAME."""
-        found = set()
-        for text in self.options.get(option) or ():
-            for name in self.module.names:
-                if text.startswith(name + '.'):
-                    text = text[len(name) + 1:]
-            found.add(text)
-        return found
+        return set(map(self.module.local, self.options.get(option) or ()))
 
     def nodes(self, path):
         """The functions in the new code that have this path."""
@@ -79,7 +73,7 @@ def make(examined, options, signatures):
     if options.get('full'):
         everything(plan)
     if reinit:
-        again(plan, reinit, options)
+        host.part('steering').again(plan, reinit)
     choose(plan, keep, reinit)
     ran = ['line %d:' % one.lineno for one in plan.statements + [one for change in plan.classes for one in change.statements]]
     plan.warnings = [one for one in plan.warnings if not one.startswith(tuple(ran))]     # that they were not run again
@@ -97,19 +91,6 @@ def check_transformed(plan, signatures):
         lines = sorted(getattr(one, 'lineno', 0) or one.path[-1].lineno for one in plan.statements + plan.classes)
         said = 'its loader transforms the source, so only bodies of functions can follow, not line %d'
         plan.refuse(plan.module.name, said % lines[0])
-
-
-def again(plan, reinit, options):
-    """--reinit: run the statements that bind these names, though they did not change."""
-    trees, body = host.part('trees'), plan.examined.tree.body
-    for statement in body:
-        if reinit & set(trees.bound(statement)) and statement not in plan.statements:
-            plan.statements.append(statement)
-    host.part('classes').again(plan, reinit)
-    missing = reinit - {name for one in body for name in trees.bound(one)}
-    missing -= {change.name + '.' + name for change in plan.classes for name in change.names}
-    if missing and any(text.startswith(plan.module.name + '.') for text in options['reinit']):
-        plan.warnings.append('--reinit: no statement of the module binds ' + ', '.join(sorted(missing)))
 
 
 def compare(plan, old_root, new_root, signatures):
@@ -299,8 +280,10 @@ def choose(plan, keep, reinit):
     """Sort out what must not run, and what stands for a refusal."""
     if plan.classes:
         host.part('classes').headers_below(plan)
-        if any(change.whole for change in plan.classes):
-            host.part('fields').heirs(plan)
+    if keep and (plan.classes or plan.refused):
+        host.part('steering').leave(plan, keep)
+    if any(change.whole for change in plan.classes):
+        host.part('fields').heirs(plan)
     if not plan.statements:
         if plan.classes:
             host.part('shadow').arrange(plan, [])

@@ -17,7 +17,7 @@ def module(name, path, state, why=None, baseline=None, **more):
 def planned(plan, state, why):
     """The entry for a plan that was carried out, or would be."""
     return module(plan.module.name, plan.module.path, state, why, plan.examined.baseline,
-                  changed=sorted(set(plan.changed)), added=sorted(set(plan.added)), removed=list(plan.gone),
+                  changed=shown(plan.changed), added=shown(plan.added), removed=shown(plan.gone),
                   rebound=list(plan.rebound), executed=sorted(plan.executed, key=lambda one: one['line']), derived=list(plan.derived),
                   kept_old=unique(plan.kept_old + stuck(plan)), running_old=list(plan.running),
                   warnings=list(plan.warnings), ran_us=plan.microseconds)
@@ -33,6 +33,16 @@ def beyond(plans):
     """The note that is due when PLANS are taken back: only what they bound can be; None if nothing else was done."""
     found = ['%s of %s' % (', '.join(plan.beyond), plan.module.name) for plan in plans if plan.beyond]
     return 'not taken back: what these did besides binding names: ' + '; '.join(found) if found else None
+
+
+def shown(names):
+    """NAMES as the source has them: `K.__m`, which is `_K__m` in the class."""
+    found = set()
+    for name in names:
+        owner, _, last = name.rpartition('.')
+        private = '_%s__' % owner.rpartition('.')[2].lstrip('_')
+        found.add(owner + '.__' + last[len(private):] if owner and last.startswith(private) else name)
+    return sorted(found)
 
 
 def unique(entries):

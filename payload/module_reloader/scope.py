@@ -69,6 +69,13 @@ class Module:
         self.name, self.names, self.dict, self.known = name, names, namespace, known
         self.path, self.kind, self.excluded, self.known_filename = known.path, known.kind, known.excluded, None
 
+    def local(self, text):
+        """The name TEXT without that of the module before it."""
+        for name in self.names:
+            if text.startswith(name + '.'):
+                text = text[len(name) + 1:]
+        return text
+
     @property
     def loader(self):
         return loader_of(self.dict, self.known.spec)

@@ -64,6 +64,7 @@ class Transaction:
         try:
             self.prepare()
             self.check_stacks()
+            self.check_members()
             hooks = host.part('hooks') if any(map(self.hooks, self.plans)) else None
             if hooks:
                 hooks.before(self)
@@ -120,6 +121,14 @@ class Transaction:
         policy = self.plans[0].options.get('on_stack') if self.plans else None
         if policy in ('refuse', 'wait'):
             host.part('onstack').check(self.plans, self.context, policy)
+
+    def check_members(self):
+        """What members of an enumeration cannot become is refused before anything runs, as far as the text tells."""
+        for plan in self.plans:
+            self.current = plan
+            for change in plan.classes if 'enum' in host.sys.modules else ():
+                if change.path and change.whole and host.part('remake').is_enum(change.kind):
+                    host.part('losses').possible_members(plan, change)
 
     def module(self, plan):
         start, staging = host.time.perf_counter(), host.part('staging')

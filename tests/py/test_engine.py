@@ -337,7 +337,7 @@ class Forecast(Program):
             self.write(m=AFTER.replace('RATE = 2', 'RATE = 1').replace('tax = 2', 'tax = 1') if bytecode else AFTER)
             dry, real = self.both()
             self.assertEqual(dry, real)
-            self.assertEqual(real['added'], ['CARTS', 'Cart._Cart__own', 'Cart.clear', 'Other', 'checkout'])
+            self.assertEqual(real['added'], ['CARTS', 'Cart.__own', 'Cart.clear', 'Other', 'checkout'])
             self.assertEqual([one['function'] for one in real['running_old']], ['m.waits'])
             lines = [one['line'] for one in real['executed']]
             self.assertEqual(lines, [2, 4, 10, 12] if bytecode else [1, 2, 4, 9, 10, 12])

@@ -73,8 +73,10 @@ class Enums(Remade):
     def test_value_that_cannot(self):
         m = self.start(self.of('IntEnum', '    A = 1\n'))
         was = picture(m.E)
-        self.write(m=self.of('IntEnum', '    A = 5\n    B = 6\n'))
-        self.assertIn('E.A is another value', self.refused(self.attempt(), 'refused')['message'])
+        self.write(m='import sys\nsys.ran = True\n' + self.of('IntEnum', '    A = 5\n    B = 6\n'))
+        error = self.refused(self.attempt(), 'refused')
+        self.assertIn('E.A is another value', error['message'])
+        self.assertEqual((error['line'], error['hint'], hasattr(sys, 'ran')), (4, '--keep E leaves the class as it is', False))
         self.assertEqual((picture(m.E), m.E.A + 1), (was, 2))
 
     def test_bases_that_cannot(self):

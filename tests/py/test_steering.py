@@ -31,6 +31,68 @@ class Options(Program):
         self.assertEqual(self.entry(self.reload('m', full=True))['why'], 'forced')
         self.assertEqual((m.C, m.f is f), ({}, True))
 
+    def test_keep_in_classes(self):
+        text = 'X = %d\nclass K:\n    x = %d\n    y = %d\n    class N:\n        z = %d\n    def f(self): return %d\n'
+        for keep, found in (('K.x', (2, 1, 2, 2, 2)), ('m.K', (2, 1, 1, 1, 2)), ('K.N', (2, 2, 2, 1, 2)), ('K.N.z', (2, 2, 2, 1, 2)),
+                            ('X', (1, 2, 2, 2, 2))):
+            self.write(m=text % (1, 1, 1, 1, 1))
+            m = self.load('m')
+            self.write(m=text % (2, 2, 2, 2, 2))
+            for dry_run in (True, False):
+                said = self.entry(self.reload(keep=[keep], dry_run=dry_run))['warnings']
+                self.assertEqual({one.split(' was ')[1] for one in said}, {'not run: --keep ' + keep.replace('m.', '')})
+            self.assertEqual((m.X, m.K.x, m.K.y, m.K.N.z, m.K().f()), found)
+            del sys.modules['m']
+
+    def test_keep_of_what_left_a_class(self):
+        self.write(m='class K:\n    x = 1\n    y = 1\n')
+        m = self.load('m')
+        self.write(m='class K:\n    pass\n')
+        self.assertEqual(self.entry(self.reload(keep=['K.x']))['removed'], ['K.y'])
+        self.assertEqual((m.K.x, hasattr(m.K, 'y')), (1, False))
+
+    def test_keep_of_a_class_that_could_not_follow(self):
+        text = 'X = %d\nclass Meta(type):\n    def __new__(*args): return type.__new__(*args)\nclass K(metaclass=Meta):\n    x = %d\n'
+        self.write(m=text % (1, 1))
+        m = self.load('m')
+        self.write(m=text % (2, 2))
+        self.refused(self.attempt(), 'refused')
+        self.reload(keep=['K'])
+        self.assertEqual((m.X, m.K.x), (2, 1))
+
+    def test_keep_of_a_member_of_what_is_built_anew(self):
+        text = 'import enum\nclass E(enum.Enum):\n    A = %d\n    B = %d\n'
+        self.write(m=text % (1, 2))
+        m = self.load('m')
+        self.write(m=text % (3, 4))
+        self.assertIn('--keep E leaves', self.refused(self.attempt(keep=['E.A']), 'refused')['message'])
+        self.reload(keep=['E'])
+        self.assertEqual((m.E.A.value, m.E.B.value), (1, 2))
+
+    def test_code_is_not_kept(self):
+        self.write(m=F1)
+        m = self.load('m')
+        self.write(m=F2)
+        self.assertEqual(self.entry(self.reload(keep=['f']))['warnings'], ['--keep f keeps no code: that of functions follows all the same'])
+        self.assertEqual(m.f(), 2)
+
+    def test_names_that_nothing_has(self):
+        self.write(m='X = {}\n', n='Y = 1\nclass K: y = 1\n')
+        m, n = self.load('m', 'n')
+        for option in ('keep', 'reinit'):
+            self.assertEqual(self.reload(**{option: ['mistyped']})['notes'][0][:2], '--')
+            self.write(m='X = {}  # touched\nZ = 1\n')
+            for name in ('mistyped', 'm.mistyped', 'K.mistyped', 'n.mistyped.y'):
+                answer = self.attempt(**{option: [name]})
+                self.assertEqual(self.refused(answer, 'refused')['message'], '--%s %s: no module has this name' % (option, name))
+            self.assertFalse(hasattr(m, 'Z'))
+            said = self.reload(**{option: ['n.Y', 'Z', 'X', 'K.y']})['notes']
+            self.assertEqual(said, [] if option == 'keep' else ['--reinit %s: no statement of the modules to reload binds this name'
+                                                                % name for name in ('n.Y', 'K.y')])
+            self.write(m='X = {}\n')
+            self.reload()
+        self.assertEqual((m.X, n.Y), ({}, 1))
+
     def test_report(self):
         self.write(m='X = 1\nY = 1\n' + F1 + 'class K:\n    def a(self): return 1\n    def g(self): return 1\n')
         self.load('m')
@@ -61,6 +123,14 @@ class Options(Program):
             dry, entry = self.entry(self.reload(dry_run=True)), self.entry(self.reload())
             self.assertEqual((entry['added'], entry['removed'], hasattr(m, 'n')), ([], gone, False))
             self.assertEqual((dry['added'], dry['removed']), ([], gone))
+
+    def test_private_names_are_told_as_the_source_has_them(self):
+        self.write(m='class _K:\n    __x = 1\n    def __m(self, a=1): return 1\n    def __n(self): pass\n')
+        self.load('m')
+        self.write(m='class _K:\n    __x = 2\n    def __m(self, a=len("ab")): return 2\n    def __o(self): pass\n')
+        for dry_run in (True, False):
+            entry = self.entry(self.reload(dry_run=dry_run))
+            self.assertEqual([entry[key] for key in ('changed', 'added', 'removed')], [['_K.__m', '_K.__x'], ['_K.__o'], ['_K.__n']])
 
     def test_running_old(self):
         self.write(m='def f(go):\n    go()\n    return 1\ndef g():\n    yield 1\n    yield 2\n')
