@@ -62,9 +62,10 @@ def forget():
 
 
 def ours():
-    """The names under which the engine's modules are loaded: its parts are its attributes."""
-    names = [PACKAGE] + [PACKAGE + '.' + name for name in list(getattr(sys.modules.get(PACKAGE), '__dict__', ()))]
-    return [name for name in names if name in sys.modules]
+    """The names under which the engine's modules are loaded, its own at last: its parts are its attributes, or half loaded."""
+    known = getattr(sys.modules.get(PACKAGE), '__dict__', {})
+    names = list(known) + list(getattr(known.get('host'), 'PARTS', ()))
+    return [name for name in [PACKAGE + '.' + name for name in names] + [PACKAGE] if name in sys.modules]
 
 
 def remove(package):
@@ -124,25 +125,25 @@ def work(request, context, parts, digest):
         if not isinstance(getattr(error, 'error', None), dict):
             raise
         return refusal(error)
-    held = {name: sys.modules[name] for name in ours()}
-    try:
-        package = load(parts, command not in LOOKING, context, digest)
-    except BaseException:
-        forget()
-        sys.modules.update(held)
-        raise
-    failed = True
+    held, package, stays = {name: sys.modules[name] for name in ours()}, None, before and command != 'untrack'
+
+    def tidy():
+        """Leave nothing, unless there is something to remember: what was done is, even if the telling of it was ended."""
+        if package is None:                  # loading it was ended
+            forget()
+            sys.modules.update(held)
+        elif not stays and context.result is None:
+            remove(package)
+    context.at_end(tidy)
+    package = load(parts, command not in LOOKING, context, digest)
     try:
         with package.state.Busy(command, context):
             answer = perform(package, command, request, context)
-        failed = answer.get('status', 0) != 0
     except (package.host.Refusal, package.sources.Problem) as error:
         answer = refusal(error)
-    finally:
-        leaves = before or command not in LOOKING and not failed and not request['options'].get('dry_run')
-        if command == 'untrack' or not leaves:
-            remove(package)
-        elif command not in LOOKING and not failed and name_is_free(package, context):
+    if command not in LOOKING + ('untrack',) and answer.get('status', 0) == 0:
+        stays = stays or not request['options'].get('dry_run')
+        if stays and name_is_free(package, context):
             sys.modules[PUBLIC] = package
     package.__dict__.update(context.compiled)
     answer['engine'] = package.host.VERSION

@@ -391,15 +391,17 @@ assert sys.modules['module_reloader'] is module_reloader
 assert any(type(one) is CustomImportFinder for one in sys.meta_path)
 ''' % os.path.dirname(os.path.abspath(__file__)))
 
-    def interrupted_at(self, m, number):
-        """Reload, with the interrupt of the work time-out at the line event NUMBER of ours: (answer, how many there were)."""
+    def interrupted_at(self, m, number, name=None):
+        """Reload, with the interrupt of the work time-out at the line event NUMBER of ours, or of our functions called NAME: (answer,
+        how many there were).
+        """
         now, count, before = m.f(), [0], sys.gettrace()
         self.write(m='X = %d\nD = {1: %d}\ndef f(): return %d\n' % ((now + 1,) * 3) + '#' * (now % 90))
 
         def tracer(frame, event, arg):
             if not frame.f_code.co_filename.startswith('<mr-attach'):
                 return None
-            if event == 'line':
+            if event == 'line' and name in (None, frame.f_code.co_name):
                 count[0] += 1
                 if count[0] == number:
                     block.put(128, 1)
@@ -428,6 +430,23 @@ assert any(type(one) is CustomImportFinder for one in sys.meta_path)
             self.assertEqual(sys.getswitchinterval(), interval, number)
             self.assertTrue(gc.isenabled(), number)
         self.assertEqual(said, {0, 7})
+
+    def test_interrupted_when_nothing_of_ours_was_there(self):
+        """What was done is remembered: the next reload knows what runs.  When nothing was done, nothing of ours stays."""
+        said = []
+        for name, number in (('load', 9), ('part', 90), ('run', 20), ('left_out', 1), ('__exit__', 1), ('name_is_free', 3)):
+            self.write(m='X = 1\nD = {1: 1}\n' + F1)
+            m = self.load('m')
+            command('untrack')
+            said.append(self.interrupted_at(m, number, name)[0]['status'])
+            left = [one for one in sys.modules if '_mr_attach' in one]
+            if said[-1] == 0:
+                self.interrupted_at(m, 0)
+                self.assertEqual(m.X, 3, name)
+            else:
+                self.assertEqual(left, [], name)
+            del sys.modules['m']
+        self.assertEqual(said, [7, 7, 7, 0, 0, 0])
 
 
 if __name__ == '__main__':
