@@ -33,6 +33,17 @@ class Importers(Program):
         self.assertNotIn(self.path('far.py'), seen, 'its words alone name the module')
         self.assertEqual(sys.modules['near'].A, 2)
 
+    def test_class_that_moved(self):
+        self.write(a='class C:\n    def f(self): return 1\ndef make(): return C()\n', b='X = 1\n')
+        a, b = self.load('a', 'b')
+        kind, one = a.C, a.C()
+        self.write(a='from b import C\ndef make(): return C()\n', b='X = 1\nclass C:\n    def f(self): return 2\n')
+        kept = self.entry(self.reload(), 'a')['kept_old']
+        self.assertEqual([one['name'] for one in kept], ['C'])
+        self.assertEqual((a.C is b.C, type(one) is kind, one.f(), a.make().f()), (True, True, 1, 2))
+        self.assertEqual(command('undo')['status'], 0)
+        self.assertEqual((a.C is kind, hasattr(b, 'C')), (True, False))
+
 
 if __name__ == '__main__':
     unittest.main()
