@@ -123,8 +123,17 @@ def lines_run(plans):
         for statement in plan.statements:
             if statement in plan.undecorated or trees.is_noted(statement):
                 continue
-            found.update((id(plan.module.dict), one.lineno) for one in trees.inside([statement]))
+            found.update((id(plan.module.dict), one.lineno) for one in with_classes([statement]))
         for change in plan.classes:
             header = list(change.path[-1:]) if change.header or change.whole else []
-            found.update((id(plan.module.dict), one.lineno) for one in change.statements + header if not trees.is_noted(one))
+            run = with_classes([one for one in change.statements if not trees.is_noted(one)])
+            found.update((id(plan.module.dict), one.lineno) for one in header + list(run))
     return found
+
+
+def with_classes(statements):
+    """All statements that run where STATEMENTS do, those in the bodies of classes included."""
+    for statement in trees.inside(statements):
+        yield statement
+        for one in with_classes(statement.body) if trees.kind(statement) == 'ClassDef' else ():
+            yield one

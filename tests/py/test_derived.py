@@ -172,5 +172,14 @@ class Classes(Program):
                          (space['K'], 'K(a=1, c=2)', space['K'], 1))
 
 
+class Made(Program):
+    def test_what_runs_itself_is_not_derived(self):
+        self.write(m='A = 1\nclass K: pass\n')
+        self.load('m')
+        self.write(m='A = 2\nclass L:\n    x = A\n    def f(self, x=A): pass\nclass K:\n    class N:\n        x = A\n')
+        for dry_run in True, False:
+            self.assertEqual(self.entry(self.reload(dry_run=dry_run))['derived'], [])
+
+
 if __name__ == '__main__':
     unittest.main()
