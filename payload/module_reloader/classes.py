@@ -122,6 +122,8 @@ def changes(plan, old_root, new_root, signatures):
         if not gone and not come and not noted and not moved:
             continue
         path, kind = statements.get(new.code.co_firstlineno), named.get(node.path)
+        if kind is None and idle(path or (), tree.body, module.dict):
+            continue
         built = path is not None and kind is not None and fields.look_at_all(kind, path[-1])
         if not gone and not come and not built:
             continue
@@ -151,6 +153,15 @@ def changes(plan, old_root, new_root, signatures):
         else:
             found.append(change)
     return found, refused
+
+
+def idle(path, body, there):
+    """Whether a class statement stands in a branch, of the BODY of a module or class, that did not run."""
+    for statement in path:
+        if statement.name not in there:
+            return statement not in body
+        body, there = statement.body, host.class_dict(there[statement.name]) if host.is_class(there[statement.name]) else {}
+    return False
 
 
 def header_too(plan, name, kind, path, decorated):
@@ -257,6 +268,13 @@ def type_parameters(change, body):
     return tuple(make_cell(values[name]) for name in body.co_freevars)
 
 
+def implied(name, value):
+    """VALUE as a class holds it: Python wraps a few functions by their names when it makes one."""
+    if type(value) is not host.FunctionType or name not in IMPLICIT:
+        return value
+    return staticmethod(value) if name == '__new__' else classmethod(value)
+
+
 def stage(change, module, tree, code, context):
     """Run what has to be run: the new raw values of the members, in change.staged.  Runs code of the program."""
     if not change.statements:
@@ -265,8 +283,9 @@ def stage(change, module, tree, code, context):
     namespace = dict(host.class_dict(change.kind))
     for name in ('__dict__', '__weakref__', '__classcell__'):
         namespace.pop(name, None)
-    if isinstance(namespace.get('__annotations__'), dict):
-        namespace['__annotations__'] = dict(namespace['__annotations__'])
+    notes = namespace.get('__annotations__')
+    if isinstance(notes, dict):
+        namespace['__annotations__'] = {name: note for name, note in notes.items() if name not in change.unannotated}
     if type(change.kind).__module__ == 'enum':   # in the body, members are their values still
         namespace.update((name, one._value_) for name, one in namespace['_member_map_'].items())
     namespace.update(change.lent)
@@ -278,7 +297,7 @@ def stage(change, module, tree, code, context):
     cell = namespace.pop('__classcell__', None)
     for name, value in namespace.items():
         if name not in OWN and before.get(name, change) is not value:
-            change.staged[name] = home(value, cell, change.kind)
+            change.staged[name] = implied(name, home(value, cell, change.kind))
     if '__annotations__' in change.staged and not any(trees.kind(one) == 'AnnAssign' for one in change.statements):
         del change.staged['__annotations__']
     for name, value in change.staged.items():
@@ -306,7 +325,7 @@ def commit(change, plan, journal):
                 host.part('decorators').gone(plan, full, one, other, journal)
         kept = patch.transplant_value(old, value, module.dict, journal)
         if not kept and journal.set('class', change.kind, name, value):
-            host.part('trampolines').succeed_member(plan, full, old, value, journal)
+            host.part('trampolines').succeed_member(plan, full, old, value, journal, members)
             kept = True
         if kept and told:
             changed.append(full)

@@ -211,6 +211,17 @@ def defined_as(value, name, namespace):
     return type(value) is host.FunctionType and value.__globals__ is namespace and value.__code__.co_name == name
 
 
+def is_hidden(function):
+    """Whether path_of() is that of another function: until 3.10."""
+    return '__wrapped__' in function.__dict__ and not hasattr(function.__code__, 'co_qualname')
+
+
+def same_place(one, other):
+    """Whether two functions are the same definition, as far as their names tell: those of the classes around them count."""
+    return one.__code__.co_name == other.__code__.co_name and (
+        path_of(one) == path_of(other) or is_hidden(one) or is_hidden(other))
+
+
 def same_variables(old, new):
     """Whether a function with OLD as its code can be given NEW: CPython counts the cells, it does not check names."""
     return old.co_freevars == new.co_freevars

@@ -7,6 +7,9 @@ cannot take the new code, since CPython passes cells by position; it keeps the o
 """
 from . import baseline, codes, host
 
+COPIED = ('__doc__', '__annotations__', '__annotate__')
+KINDS = (staticmethod, classmethod)
+
 
 class Target:
     """Which new code object belongs to which live function of one module."""
@@ -168,7 +171,7 @@ def describe(old, new, journal):
 
 def inner(value):
     """The plain functions that a staticmethod, classmethod or property holds, by role."""
-    if host.among(type(value), (staticmethod, classmethod)):
+    if host.among(type(value), KINDS):
         return {'func': value.__func__}
     if type(value) is property:
         return {'fget': value.fget, 'fset': value.fset, 'fdel': value.fdel}
@@ -197,7 +200,7 @@ def pairs_of(old, new, namespace):
         return None
     pairs = [(olds[role], news[role]) for role in olds if olds[role]]
     if any(type(one) is not host.FunctionType or one.__globals__ is not namespace or
-           one.__code__.co_name != other.__code__.co_name or one.__code__.co_filename != other.__code__.co_filename or
+           not codes.same_place(one, other) or one.__code__.co_filename != other.__code__.co_filename or
            not codes.same_variables(one.__code__, other.__code__) or not same_cells(one, other)
            for one, other in pairs if one is not other and type(other) is host.FunctionType) or \
             any(type(other) is not host.FunctionType for _, other in pairs):
@@ -224,15 +227,50 @@ def compiled(plan):
             yield wanted[id(function)]
 
 
-def wrapper_caches(module, patched):
-    """The functools.lru_cache wrappers in the module and its classes whose function was patched."""
-    values = list(module.dict.values())
+def members(module, journal):
+    """What will stand in the module, and what stands in its classes."""
+    values = list(journal.seen(module.dict).values())
     for _, kind in baseline.classes_of(module):
         values.extend(list(host.class_dict(kind).values()))
+    return values
+
+
+def wrapper_caches(module, patched, journal):
+    """The functools.lru_cache wrappers in the module and its classes whose function was patched."""
     found = []
-    for value in values:
-        value = getattr(value, '__func__', value) if host.among(type(value), (staticmethod, classmethod)) else value
+    for value in members(module, journal):
+        value = getattr(value, '__func__', value) if host.among(type(value), KINDS) else value
         if type(value).__name__ == '_lru_cache_wrapper' and type(value).__module__ == 'functools' and \
                 id(value.__wrapped__) in patched:
             found.append(value)
     return found
+
+
+def follow_copies(module, journal):
+    """What copied the docstring or the annotations of a function that gets others, as functools.wraps() does, gets them too."""
+    told = {(id(step[1]), step[2]): step[3:] for step in journal.planned() if step[0] == 'function' and step[2] in COPIED}
+    for value in members(module, journal) if told else ():
+        copy(value, told, journal)
+
+
+def copy(value, told, journal):
+    """The same for one VALUE, after what it wraps; TOLD: {(id of the original, name): (old, new)}."""
+    original = wrapped(value)
+    if original is None:
+        return
+    copy(original, told, journal)
+    for name in COPIED:
+        old, new = told.get((id(original), name), (None, None))
+        if old is not None and getattr(value, name, None) is old and journal.set('function', value, name, new):
+            told[id(value), name] = old, new
+
+
+def wrapped(value):
+    """What VALUE was made of and describes itself by."""
+    kind = type(value)
+    if kind is host.FunctionType:
+        return value.__dict__.get('__wrapped__') if codes.forwards_to(value) is None else None
+    if kind is property:
+        return value.fget
+    name = baseline.FUNCTOOLS.get(kind.__name__) if kind.__module__ == 'functools' else None
+    return getattr(value, name, None) if name else getattr(value, '__func__', None) if host.among(kind, KINDS) else None

@@ -216,7 +216,8 @@ def replace(work, plan, change, new, kept):
         journal.set('instances', [old], change.name, new)
         for member, value in list(host.class_dict(old).items()):
             if member in host.class_dict(new):
-                host.part('trampolines').succeed_member(plan, change.name + '.' + member, value, host.class_dict(new)[member], journal)
+                host.part('trampolines').succeed_member(plan, change.name + '.' + member, value, host.class_dict(new)[member], journal,
+                                                          host.class_dict(old))
     stay = [one for one in type.__subclasses__(old) if not put_on(one, old, new, journal)]
     tell(plan, change, 0 if moved else len(there), [one for one in stay if not again(work, one)])
     for one in plan.classes:

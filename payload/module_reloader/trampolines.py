@@ -178,11 +178,20 @@ def expect(plan):
         one.expected = id(one.function) in found
 
 
-def belongs(value, name, module):
-    """Whether VALUE, a function or a wrapper of one, is the definition NAME of a module, or wraps it."""
-    if type(value) is host.FunctionType and value.__globals__ is module.dict and value.__qualname__ == '<lambda>':
-        return True
-    return any(codes.defined_as(one, name, module.dict) for one in baseline.inner_functions(value))
+def belongs(value, name, module, there=None):
+    """Whether VALUE, a function or a wrapper of one, is the definition NAME of a module, or wraps it; in a class, NAME is K.f.
+
+    What stands under the name of another definition goes on as that one.  A lambda, or a closure in a class, has no name of
+    its own: it belongs to the only one that it has THERE.
+    """
+    outer, _, last = name.rpartition('.')
+    for one in baseline.inner_functions(value):
+        place, _, own = codes.path_of(one).rpartition('.') if not codes.is_hidden(one) else (outer, '', one.__code__.co_name)
+        if one.__globals__ is module.dict and place == outer and trees.mangled(own, outer.rpartition('.')[2]) == last:
+            return True
+    path = codes.path_of(value) if type(value) is host.FunctionType and value.__globals__ is module.dict else ''
+    return (path == name[:-len(last)] + '<lambda>' or there is not None and '<locals>' in path) and not any(
+        one is value for key, one in (module.dict if there is None else there).items() if key != last)
 
 
 def depart(plan, name, old, new, journal):
@@ -209,7 +218,7 @@ def fill(plan, old, new, journal):
     definition = host.part('decorators').definition
     for name in defined(plan, old) & defined(plan, new):
         inner, its = (definition(one, name, plan.module.dict) for one in (old, new))
-        if inner is not None and its is not None and inner is not old and inner is not its:
+        if inner is not None and its is not None and inner is not old and inner is not its and codes.same_place(inner, its):
             patch.transplant(inner, its, journal)
 
 
@@ -255,8 +264,8 @@ def keep_attributes(plan, name, old, new, journal):
                 journal.set('item', new.__dict__, target.attr, old.__dict__[target.attr])
 
 
-def succeed_member(plan, name, old, new, journal):
-    """The same for what stands in a class: the functions of OLD forward to those in the same role of NEW."""
+def succeed_member(plan, name, old, new, journal, there):
+    """The same for what stands in a class, with the members THERE: the functions of OLD forward to those in the same role of NEW."""
     if host.part('classes').binds_otherwise(type(old), type(new)):
         return
     olds, news = patch.inner(old), patch.inner(new)
@@ -271,8 +280,7 @@ def succeed_member(plan, name, old, new, journal):
         if target is None or target is function or not is_callable(target):
             continue
         fill(plan, function, target, journal)
-        if type(function) is host.FunctionType and (function.__globals__ is plan.module.dict or
-                                                    defined(plan, function) & defined(plan, target)):
+        if type(function) is host.FunctionType and belongs(function, name, plan.module, there):
             of(plan).point(function, target, journal)
 
 

@@ -97,10 +97,11 @@ class Transaction:
         held = []                            # what the caches hold may have finalizers
         for plan in self.plans:
             patch.follow_lines(plan, self.journal)
+            patch.follow_copies(plan.module, self.journal)
             if host.sys.version_info >= (3, 14) and any(one.changed and one.path.endswith('__annotate__') for one in plan.patches):
                 host.part('fields').forget(plan, self.journal)
             patched = {id(one.function) for one in plan.patches if one.changed} | set(map(id, plan.renewed))
-            for wrapper in patch.wrapper_caches(plan.module, patched):
+            for wrapper in patch.wrapper_caches(plan.module, patched, self.journal):
                 held.extend(dict(one) for one in host.gc.get_referents(wrapper) if type(one) is dict)
                 self.journal.forget(wrapper, 'cache')
         self.journal.commit()
@@ -249,7 +250,7 @@ class Transaction:
             self.journal.set('item', plan.module.dict, name, old)
             return
         if type(old) is host.FunctionType and type(new) is host.FunctionType and id(new.__code__) in made and \
-                old.__globals__ is plan.module.dict and old.__code__.co_name == new.__code__.co_name and \
+                old.__globals__ is plan.module.dict and codes.same_place(old, new) and \
                 patch.transplant(old, new, self.journal):
             if plan.called is None or name in plan.called:
                 host.part('decorators').gone(plan, name, old, new, self.journal)

@@ -67,6 +67,51 @@ class Annotations(Program):
         self.refused(self.attempt(), 'exception')
         self.assertEqual((told(m), m.X), (before, 1))
 
+    def test_of_a_field_that_becomes_a_method(self):
+        self.check('class K:\n    A: int\n    X: int\n', 'class K:\n    A: int\n    Z: str\n    def X(self): pass\n',
+                   {'A': 'int', 'Z': 'str'}, lambda m: m.K)
+
+    def test_copied_by_wrappers(self):
+        """With the docstring: functools.wraps(), property and lru_cache take them over from what they are made of."""
+        text = '''\
+            import contextlib, functools
+            def deco(f):
+                @functools.wraps(f)
+                def w(): return f()
+                return w
+            @deco
+            @contextlib.contextmanager
+            def f() -> int:
+                "doc"
+                yield 1
+            @functools.lru_cache()
+            def g() -> int:
+                "doc"
+            class K:
+                @contextlib.contextmanager
+                def f(self) -> int:
+                    "doc"
+                    yield 1
+                @property
+                def p(self) -> int:
+                    "doc"
+            '''
+        self.write(m=text)
+        m = self.load('m')
+        p, held = vars(m.K)['p'], (m.f, m.g, m.K.f)
+
+        def now():
+            return {(one.__doc__, tuple(told(one).items())) for one in held} | {(p.__doc__, tuple(told(p.fget).items()))}
+        first = now()
+        for old, new, doc, note in (('doc', 'new', 'new', 'int'), ('int', 'str', 'new', 'str')):
+            text = text.replace(old, new)
+            self.write(m=text)
+            self.reload()
+            self.assertEqual(now(), {(doc, (('return', note),))})
+        command('undo')
+        command('undo')
+        self.assertEqual((now(), m.f), (first, held[0]))
+
 
 if __name__ == '__main__':
     unittest.main()

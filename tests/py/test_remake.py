@@ -27,6 +27,21 @@ def keeps_class():
     return True
 
 
+class Members(Remade):
+    def test_methods_that_are_wrapped_by_their_names(self):
+        m = self.start('class K: pass\n')
+        self.edit('class K:\n    def __new__(cls, *given): return super().__new__(cls)\n    def __init__(self, *given): pass\n'
+                  '    def __init_subclass__(cls): cls.seen = True\n    def __class_getitem__(cls, item): return item\n')
+        self.assertTrue(type('L', (m.K,), {}).seen and m.K(1))
+        if NEW >= (3, 7):
+            self.assertEqual(m.K[2], 2)
+
+    def test_in_a_branch_that_did_not_run(self):
+        m = self.start('X = 1\nif not X:\n    class K:\n        a = 1\nclass L:\n    if not X:\n        class K:\n            a = 1\n')
+        self.edit('X = 2\nif not X:\n    class K:\n        a = 2\nclass L:\n    if not X:\n        class K:\n            a = 2\n')
+        self.assertEqual((m.X, hasattr(m, 'K'), hasattr(m.L, 'K')), (2, False, False))
+
+
 class Bases(Remade):
     def test_swapped(self):
         def check(m, held, entry):

@@ -252,5 +252,38 @@ class Trampolines(Program):
         self.assertEqual([(one['kind'], one['function'], one['line']) for one in found[0]['running_old']], [('frame', 'm.K.a', 5)])
 
 
+ALIASES = {                                  # (before, what changes in it, to what, what to ask, what it is then)
+    'of a method': ('class K:\n    def a(self): return 1\n    b = a\n', 'b = a', 'def b(self): return 2', '(K().a(), K().b())', (1, 2)),
+    'of a decorated method': ('def deco(f):\n    def w(self): return f(self)\n    return w\nclass K:\n    @deco\n    def a(self): return 1\n'
+                              '    b = a\n', 'b = a', 'def b(self): return 2', '(K().a(), K().b())', (1, 2)),
+    'in a property': ('class K:\n    def a(self): return 1\n    def b(self): return 2\n    p = property(a)\n', 'y(a)', 'y(b)',
+                      '(K().a(), K().p)', (1, 2)),
+    'of a lambda': ('class K:\n    a = lambda self: 1\n    b = a\n', 'b = a', 'def b(self): return 2', '(K().a(), K().b())', (1, 2)),
+    'of a method of a base': ('class B:\n    def f(self): return 1\nclass K(B):\n    f = B.f\n', 'f = B.f', 'def f(self): return 2',
+                              '(B().f(), K().f())', (1, 2)),
+    'of another name of a base': ('class B:\n    def g(self): return 1\nclass K(B):\n    f = B.g\n', 'f = B.g', 'def f(self): return 2',
+                                  '(B().g(), K().f())', (1, 2)),
+    'of a function': ('def f(self=None): return 1\nclass K:\n    f = f\n', 'f = f', 'def f(self): return 2', '(f(), K().f())', (1, 2)),
+    'of a method, in the module': ('class K:\n    @staticmethod\n    def f(): return 1\nf = K.f\n', '\nf = K.f', '\ndef f(): return 2',
+                                   '(K.f(), f())', (1, 2)),
+    'of a method, then a lambda': ('class K:\n    @staticmethod\n    def f(): return 1\nf = K.f\n', '= K.f', '= lambda: 2',
+                                   '(K.f(), f())', (1, 2)),
+}
+
+
+class Aliases(Program):
+    def test_the_other_names_stay(self):
+        for number, (name, (before, old, new, question, expected)) in enumerate(ALIASES.items()):
+            with self.subTest(name):
+                self.write(**{'m%d' % number: before})
+                m = self.load('m%d' % number)
+                first = eval(question, vars(m))
+                self.write(**{'m%d' % number: before.replace(old, new)})
+                self.reload()
+                self.assertEqual(eval(question, vars(m)), expected)
+                command('undo')
+                self.assertEqual(eval(question, vars(m)), first)
+
+
 if __name__ == '__main__':
     unittest.main()
