@@ -14,7 +14,7 @@
 #define QUESTION_MAX (1u << 20)	/* and as much for what is told */
 #define PAGE 4096u
 #define ENDED_TRIES 20
-#define LINE_MAX_SIZE 512u
+#define LINE_MAX_SIZE 1024u
 
 /*
  * What the stub evaluates, in a namespace that holds `view`; again and again, if something is raised in it from outside. The
@@ -35,8 +35,11 @@ static const char line_code[] =
 	"    modules = __import__('sys').modules\n"
 	"    magic = getattr(modules.get('_frozen_importlib_external'), 'MAGIC_NUMBER', b'').hex()\n"
 	"    compiled = magic == '%s' and 'marshal' in modules\n"
-	"    exec(modules['marshal'].loads(view[%llu:%llu]) if compiled else\n"
-	"         compile(bytes(view[%llu:%llu]), '<mr-attach>', 'exec', 0, True))\n"
+	"    make = ((modules['marshal'].loads, (view[%llu:%llu],)) if compiled else\n"
+	"            (compile, (bytes(view[%llu:%llu]),), ('<mr-attach>',), ('exec',), (0,), (True,)))\n"
+	"    if 'boot' not in globals():\n"
+	"        globals().update(zip(('boot',), map(*make)))\n"
+	"    exec(boot)\n"
 	"main()\n";
 
 /* What lies one after the other; from BASE on it is the package. */

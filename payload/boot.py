@@ -52,7 +52,17 @@ class Failed(Exception):
 
 
 def json_text(value):
-    """VALUE as JSON in ASCII; what JSON cannot say becomes its repr or null."""
+    """VALUE as JSON in ASCII.  Once something was raised, what was made of each part is kept for the next time."""
+    if not kept['raised']:
+        return json_made(value)
+    known = kept['json'].get(id(value))
+    if known is None:
+        known = kept['json'][id(value)] = value, json_made(value)
+    return known[1]
+
+
+def json_made(value):
+    """What JSON cannot say becomes its repr or null."""
     if value is None or value is True or value is False:
         return {None: 'null', True: 'true', False: 'false'}[value]
     if isinstance(value, str):
@@ -77,23 +87,25 @@ def text_of(bytes_as_latin1):
 
 
 def parts():
-    """The parts that came with the request, by name: trouble.py, and for most commands the engine; compiled: "name.code"."""
-    found, start, usable = {}, 0, globals().get('compiled')
-    package = bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)])
-    while start < len(package):
-        end = package.index(b'\n', start)
-        name, size = package[start:end].decode('ascii').split(' ')
-        start = end + 1 + int(size)
+    """Where the parts that came with the request lie, by name: trouble.py, and for most commands the engine; compiled: "name.code"."""
+    found, end, usable = kept['parts'], word(PACKAGE) + word(PACKAGE + 8), globals().get('compiled')
+    while kept['seen'] < end:                # goes on where it was ended
+        start = kept['seen'] or word(PACKAGE)
+        line = bytes(view[start:start + 80]).partition(b'\n')[0]
+        name, size = line.decode('ascii').split(' ')
+        start += len(line) + 1
         if usable or not name.endswith('.code'):
-            found[name] = package[end + 1:start]
-    return found, hash(package)
+            found[name] = slice(start, start + int(size))
+        kept['seen'] = start + int(size)
+    return found
 
 
-def making(name, found):
+def making(name):
     """How the code of a part is made, as the arguments of map()."""
+    found = parts()
     if name + '.code' in found:
-        return marshal.loads, (found[name + '.code'],)
-    return compile, (found[name],), (OURS + '>/%s.py' % name,), ('exec',), (0,), (True,)
+        return marshal.loads, (bytes(view[found[name + '.code']]),)
+    return compile, (bytes(view[found[name]]),), (OURS + '>/%s.py' % name,), ('exec',), (0,), (True,)
 
 
 def late(name, part='trouble'):
@@ -103,12 +115,19 @@ def late(name, part='trouble'):
     """
     if part not in kept:
         start = time.monotonic()
-        kept.update(zip((part,), map(*making(part, parts()[0]))))
+        kept.update(zip((part,), map(*making(part))))
         kept['longest'] = max(kept['longest'], time.monotonic() - start)
     if part not in kept['ready']:
         exec(kept[part], globals())
         kept['ready'].append(part)
     return globals()[name]
+
+
+def once(name, action, *args):
+    """What ACTION returns, which is kept as NAME: however often our code is ended in the middle, it goes on from there."""
+    if name not in kept:
+        kept[name] = action(*args)
+    return kept[name]
 
 
 class Context:
@@ -117,7 +136,8 @@ class Context:
     def __init__(self, request):
         self.request, self.notes, self.sources, self.ends = request, [], {}, []
         self.longest = time.monotonic() - word(BOOT_NS) / 1e9   # compiling or loading this took it in one go
-        self.old_mask = [number for number in ALL_SIGNALS if word(SIGMASK) >> (number - 1) & 1]
+        mask = word(SIGMASK)
+        self.old_mask = [number for number in ALL_SIGNALS if mask >> (number - 1) & 1]
         self.outer = sys.exc_info()[1]
         self.collecting, self.text_of, self.view = False, text_of, view
         self.result = None                   # parts of the answer of what is done and stays done, whatever comes after it
@@ -177,13 +197,14 @@ def word(offset):
 
 def engine(request, context):
     """Any other command: the engine's loader, which comes with its source, knows what to do."""
-    found, digest = parts()
+    found = {name: bytes(view[where]) for name, where in parts().items()}
+    digest = hash(bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)]))
     if 'attached' not in found:
         raise Failed('engine', 'the engine was not sent with the command ' + request['command'])
     known, loader = getattr(sys.modules.get('_mr_attach'), 'loader', (None, None))
     if known != digest:
         lazy, loader = {'__name__': '_mr_attach.lazy'}, {'__name__': '__mr_boot__'}
-        exec(context.timed(next, map(*making('lazy', found))), lazy)
+        exec(context.timed(next, map(*making('lazy'))), lazy)
         lazy['marshal'] = marshal
         lazy['load'](loader, found, 'attached')
         loader['LAZY'] = lazy
@@ -239,7 +260,8 @@ def write(answer):
     view[ANSWER_LEN:ANSWER_LEN + 8] = len(data).to_bytes(8, 'little')
 
 
-kept = {'raised': [], 'judged': 0, 'signals': [], 'sent': 0, 'ready': [], 'answer': blank(), 'longest': 0}
+kept = {'raised': [], 'looked': None, 'judged': 0, 'signals': [], 'sent': 0, 'parts': {}, 'seen': 0, 'ready': [], 'longest': 0,
+        'answer': blank(), 'json': {}}
 
 
 def interrupted(error):
@@ -256,7 +278,8 @@ def take(error):
 
 
 def finish(context, answer):
-    """The answer, when the work is done, or was ended where nobody could say how far it had come."""
+    """The report, when the work is done, or was ended where nobody could say how far it had come."""
+    context.quiet()                          # a handler may have raised right before that was done
     for action in context.ends:
         action()
     if context.collecting:
@@ -277,8 +300,8 @@ def finish(context, answer):
 def look_back():
     """What ended our code the last time, if something did."""
     last = globals().get('raised')
-    if last is not None and all(error is not last for error in kept['raised']):
-        kept['raised'].append(last)
+    if last is not kept['looked']:
+        kept.update(raised=kept['raised'] + [last], looked=last)
 
 
 def pass_on():
@@ -300,7 +323,10 @@ def settle():
 
 
 def main():
-    """All that is to be done, each step once, however often an exception from outside ended one in the middle."""
+    """All that is to be done, each step once, however often an exception from outside ended one in the middle.
+
+    Handlers of the program may raise again and again: what a step has found is kept, so that each time more of it is done.
+    """
     look_back()
     answer = kept['answer']
     for error in kept['raised'][kept['judged']:]:     # each once: a thousand times a second another one comes
@@ -308,10 +334,11 @@ def main():
                 answer['error'] is None:     # a mistake of ours
             failed(answer, {'code': 'engine', 'message': '%s: %s' % (type(error).__name__, error)})
             kept['begun'] = True
+            kept.pop('report', None)
         kept['judged'] += 1
     if 'context' not in kept and answer['error'] is None:
         kept['context'] = Context(read_request())
     if 'begun' not in kept:
         work(kept['context'], answer)
-    write(finish(kept['context'], answer) if 'context' in kept else answer)
+    write(once('report', finish, kept['context'], answer) if 'context' in kept else answer)
     pass_on()

@@ -15,7 +15,7 @@
 
 #define FN(block, name) ((__typeof__(&name))(block)->py.name)
 
-enum { BOOT_RUNS = 200 };
+enum { BOOT_RUNS = 1000 };
 
 /* Those that some headers lack or have as macros: the type is stated here. */
 typedef PyObject *compile_function(const char *, const char *, int);

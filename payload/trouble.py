@@ -9,7 +9,7 @@ class Traceback:
     """Writes tracebacks as the interpreter does, without the traceback module (it may not be loaded, and it caches)."""
 
     def __init__(self, outer, sources):
-        self.outer, self.sources, self.files, self.own = outer, sources, {}, False
+        self.outer, self.sources, self.files, self.texts, self.own = outer, sources, {}, {}, False
 
     def source_line(self, filename, number):
         lines = self.files.get(filename)
@@ -20,7 +20,9 @@ class Traceback:
                     with builtin('_io').open(filename, 'rb') as stream:
                         data = stream.read(1 << 22)
                 lines = (data or b'').decode('utf-8', 'replace').split('\n')
-            except Exception:
+            except BaseException as error:
+                if take(error) is None and not isinstance(error, Exception):
+                    raise
                 lines = []
             self.files[filename] = lines
         return lines[number - 1].strip() if 0 < number <= len(lines) else ''
@@ -40,14 +42,20 @@ class Traceback:
         name = kind.__qualname__ if kind.__module__ in ('builtins', '__main__') else kind.__module__ + '.' + kind.__qualname__
         try:
             text = str(error.msg if isinstance(error, SyntaxError) else error)
-        except BaseException:
+        except BaseException as raised:
+            take(raised)
             text = '<str() of the exception raised>'
         return name + ': ' + text if text else name
 
     def text(self, error, seen=()):
         if error is None or error is self.outer or error in seen or len(seen) > 20:
             return ''
-        before, seen = '', seen + (error,)
+        if id(error) not in self.texts:      # what was told of it is kept, for when something ends this in the middle
+            self.texts[id(error)] = error, self.one(error, seen + (error,))
+        return self.texts[id(error)][1]
+
+    def one(self, error, seen):
+        before = ''
         if error.__cause__ is not None:
             before = self.text(error.__cause__, seen)
             link = 'The above exception was the direct cause of the following exception'
@@ -92,24 +100,24 @@ def raise_opcode():
         return step.tb_frame.f_code.co_code[step.tb_lasti]
 
 
+def code_of(handler):
+    """The code of a handler that is a function or a method."""
+    handler = getattr(handler, '__func__', handler)
+    return handler.__code__ if type(handler) is type(builtin) else None
+
+
 def handler_signal(error):
     """The signal whose handler, installed by the program, raised ERROR; or None."""
-    handlers, step, last = {}, error.__traceback__, None
-    for number in ALL_SIGNALS:
-        try:
-            handler = _signal.getsignal(number)
-        except ValueError:
-            continue
-        handler = getattr(handler, '__func__', handler)
-        if type(handler) is type(builtin):
-            handlers.setdefault(handler.__code__, []).append(number)
+    handlers = [code_of(one) for one in filter(callable, map(_signal.getsignal, ALL_SIGNALS))]
+    step, last = error.__traceback__, None
     while step is not None:
         frame, code = step.tb_frame, step.tb_frame.f_code
         if code in handlers:
             given = [frame.f_locals.get(name) for name in code.co_varnames[:code.co_argcount]]
             given.extend(frame.f_locals.get(code.co_varnames[code.co_argcount], ()) if code.co_flags & 4 else ())
             for number, where in zip(given, given[1:]):
-                if number in handlers[code] and where is not None and (where is frame.f_back or where is last):
+                if where is not None and (where is frame.f_back or where is last) and number in ALL_SIGNALS and \
+                        code_of(_signal.getsignal(number)) is code:
                     return int(number)
         last, step = frame, step.tb_next
         if step is None and type(error) is KeyboardInterrupt:
@@ -137,7 +145,7 @@ def error_lasti(error):
 
 def failure_of(context, error):
     """The `error` of the answer for what ended the work."""
-    report = Traceback(context.outer, context.sources)
+    report = once('telling', Traceback, context.outer, context.sources)
     number = context.take(error)
     if number is not None:
         return {'code': 'interrupted-by-program', 'traceback': report.text(error),
@@ -154,8 +162,9 @@ def failure_of(context, error):
     elif isinstance(error, SyntaxError) and not frames:
         code, result['file'], result['line'] = 'syntax-error', error.filename, error.lineno
     elif code == 'engine':
-        found = globals()['parts']()[0]
-        report.own, report.sources = True, {OURS + '>/%s.py' % name: text for name, text in found.items()}
+        found = globals()['parts']()
+        report = Traceback(context.outer, {OURS + '>/%s.py' % name: bytes(view[where]) for name, where in found.items()})
+        report.own = True
         result['hint'] = 'please report it; mr-attach PID untrack removes the engine'
     return dict(result, code=code, message=report.message(error), traceback=report.text(error))
 
@@ -174,8 +183,9 @@ def fitting(answer, full, room):
     note = 'answer truncated: it was %d bytes long, there is room for %d' % (full, room)
     notes = answer['notes'][:8] + [note]
     for limit in (room // 4, room // 16, room // 64, 256, 32):
-        data = json_text(dict(shorten(answer, limit), notes=notes)).encode('ascii')
+        data = json_made(dict(once('at most %d' % limit, shorten, answer, limit), notes=notes)).encode('ascii')
         if len(data) <= room:
             return data
-    data = json_text(dict(shorten(answer, 32), modules=[], excluded_stale=[], history=None, notes=[note])).encode('ascii')
+    data = json_made(dict(once('at most 32', shorten, answer, 32), modules=[], excluded_stale=[], history=None, notes=[note]))
+    data = data.encode('ascii')
     return data if len(data) <= room else b''

@@ -3,6 +3,7 @@
 import _thread
 import gc
 import io
+import json
 import signal
 import sys
 import unittest
@@ -213,7 +214,7 @@ class Interrupts(unittest.TestCase):
             signal.signal(signal.SIGUSR1, before)
         self.assertEqual(got, ['from the handler'])
 
-    def raised_once(self, code):
+    def raised_once(self, code, number=signal.SIGUSR1):
         """The answer of CODE, whose signal's handler raises the first time; and how often it was called."""
         count = []
 
@@ -221,17 +222,22 @@ class Interrupts(unittest.TestCase):
             count.append(number)
             if len(count) == 1:
                 raise LookupError('first time')
-        before = signal.signal(signal.SIGUSR1, first)
+        before = signal.signal(number, first)
         try:
             return run('import os, signal\n' + code), len(count)
         finally:
-            signal.signal(signal.SIGUSR1, before)
+            signal.signal(number, before)
 
     def test_in_a_repr(self):
         answer, count = self.raised_once('class R:\n    def __repr__(self):\n        os.kill(os.getpid(), signal.SIGUSR1)\n'
                                          '        for i in range(10**6): pass\n        return "R"\nR()')
         self.assertEqual((answer['value'], answer['error'] and answer['error']['code'], count),
                          (None, 'interrupted-by-program', 2))
+
+    def test_in_the_str_of_an_exception(self):
+        answer, count = self.raised_once('import _thread\nonce = [_thread.interrupt_main]\nclass E(Exception):\n    def __str__(self):\n'
+                                         '        for one in once[:]: once.pop()()\n        return "E"\nraise E', signal.SIGINT)
+        self.assertEqual((answer['error']['message'], count), ('__mr_attach__.E: <str() of the exception raised>', 2))
 
     def test_answer_names_it(self):
         answer, count = self.raised_once('os.kill(os.getpid(), signal.SIGUSR1)\nfor i in range(10**7): pass')
@@ -307,6 +313,18 @@ class Surely(unittest.TestCase):
 
 class FromOutside(unittest.TestCase):
     """What comes at any line of boot.py: an interrupt, or a handler of the program (its signal went to another thread)."""
+
+    @staticmethod
+    def interrupt():
+        _thread.interrupt_main()
+        for _ in range(100):                                 # here, at the latest, the interpreter takes it
+            pass
+
+    @staticmethod
+    def ours(frame):
+        while frame is not None and not frame.f_code.co_filename.startswith('<mr-attach'):
+            frame = frame.f_back
+        return frame is not None
 
     def at_each_line(self, strike, examine):
         """Runs a request again and again, and calls STRIKE at the first, second, … line of ours, until one run has none."""
@@ -395,13 +413,11 @@ class FromOutside(unittest.TestCase):
 
         def handler(number, frame):
             calls.append(number)
-            if len(calls) == 1:
+            if self.ours(frame):
                 raise SystemExit(3)
 
         def strike(block):
-            _thread.interrupt_main()
-            for _ in range(100):                             # here, at the latest, the interpreter takes it
-                pass
+            self.interrupt()
 
         def examine(answer, number):
             self.assertIn((answer['status'], (answer['error'] or {}).get('code')),
@@ -413,6 +429,93 @@ class FromOutside(unittest.TestCase):
             self.at_each_line(strike, examine)
         finally:
             signal.signal(signal.SIGINT, before)
+
+    def tracer(self, name, number):
+        """A trace function that interrupts at the line event NUMBER of ours, or of our functions called NAME."""
+        left = [number]
+
+        def tracer(frame, event, arg):
+            if not frame.f_code.co_filename.startswith('<mr-attach'):
+                return None
+            if event == 'line' and name in (None, frame.f_code.co_name):
+                left[0] -= 1
+                if left[0] == 0:
+                    self.interrupt()
+            return tracer
+        return tracer
+
+    def test_a_handler_that_raises_before_the_signals_are_blocked_again(self):
+        """They are blocked later: the signal that is sent again waits until we are gone."""
+        calls, trace = [], sys.gettrace()
+
+        def handler(number, frame):
+            calls.append(number)
+            if self.ours(frame):
+                raise LookupError
+        before = signal.signal(signal.SIGINT, handler)
+        sys.settrace(self.tracer('surely', 1))
+        try:
+            answer = run('1')
+        finally:
+            sys.settrace(trace)
+            signal.signal(signal.SIGINT, before)
+        self.assertEqual((answer['error']['code'], len(calls)), ('interrupted-by-program', 2))
+
+    def passes(self, block, every):
+        """How often main() is begun until it comes to its end, when a handler of the program raises after each EVERY lines of it."""
+        names, trace, passes = {'view': block.view, 'source': SOURCE, 'compiled': False}, sys.gettrace(), 1
+        exec(BOOT, names)
+        while passes < 200:
+            sys.settrace(self.tracer(None, every))
+            try:
+                names['main']()
+                break
+            except LookupError as error:
+                names['raised'] = error
+                passes += 1
+            finally:
+                sys.settrace(trace)
+        return passes
+
+    def test_each_time_more_is_done(self):
+        code = 'def f(n):\n    try: 1 / (n - 1) and f(n - 1)\n    except ArithmeticError as error: raise LookupError(n) from error\nf(9)'
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+        def handler(number, frame):
+            if self.ours(frame):
+                raise LookupError
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            for every in (200, 300, 500, 900):
+                for content in (request('exec', code=code, filename='<exec>'), request('list')):
+                    block = Block(content)
+                    self.assertLess(self.passes(block, every), 30, (every, content['command']))
+                    self.assertGreater(block.get(112), 0)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.signal(signal.SIGINT, before)
+
+    def test_each_time_more_of_the_answer_is_written(self):
+        names = {'view': Block(b'{}').view, 'source': SOURCE, 'compiled': False}
+        exec(BOOT, names)
+        names['kept']['raised'].append(LookupError())
+        answer = {'modules': [{'name': str(n), 'lines': [n, None, True], 'texts': {'a': '\xe9', 'b': 'x"y'}} for n in range(100)]}
+        trace, passes, text = sys.gettrace(), 0, None
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            while text is None and passes < 200:
+                passes += 1
+                sys.settrace(self.tracer(None, 1000))
+                try:
+                    text = names['json_text'](answer)
+                except KeyboardInterrupt:
+                    pass
+                finally:
+                    sys.settrace(trace)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        self.assertGreater(passes, 5)
+        self.assertEqual(json.loads(text), answer)
 
 
 if __name__ == '__main__':
