@@ -9,6 +9,7 @@ than the one on disk now, or the constants in it are the module's.
 from . import codes, host, scope, sources, state
 
 DEPTH = 12
+NAME = type.__dict__['__name__']             # read past whatever a metaclass does about attributes
 FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func'}
 
 
@@ -48,12 +49,16 @@ def inner_functions(value, depth=0):
 
 
 def classes_of(module):
-    """The classes that the module defined and still names: (path, class), nested ones after their outer ones."""
+    """The classes that the module defined and still names: (path, class), nested ones after their outer ones.
+
+    One with several names has its own, whichever was there first.
+    """
     found, todo, seen = [], [('', module.dict)], set()
     while todo:
         prefix, namespace = todo.pop(0)
-        for name, value in list(namespace.items()):
-            if not host.is_class(value) or id(value) in seen or type(name) is not str:
+        there = [(name, value) for name, value in list(namespace.items()) if host.is_class(value) and type(name) is str]
+        for name, value in sorted(there, key=lambda one: one[0] != NAME.__get__(one[1])):
+            if id(value) in seen:
                 continue
             owner = host.class_dict(value).get('__module__')
             if type(owner) is not str or owner != scope.text(module.dict.get('__name__')):
@@ -96,16 +101,13 @@ def runs(code, functions, signatures):
 
 
 def constants_agree(module, code, signatures):
-    """Whether the constants that CODE gives names last are those that the names have now."""
-    units, last = host.part('units'), {}
+    """Whether names that CODE gives only constants have one of those now: which branch of several ran, it does not tell."""
+    units = host.part('units')
     found = units.units_of(code, signatures)
-    for unit in found or ():
-        for before, one in zip(unit.tokens, unit.tokens[1:]):
-            if one[0] == 'STORE_NAME':
-                last[one[1]] = before
-    for name, before in last.items():
-        if before[0] in units.CONSTANT and before[1] not in ('code', 'body') and not name.startswith('__') and \
-                name in module.dict and codes.live_key(module.dict[name]) != before[1]:
+    for name, given in units.stores(found or ()).items():
+        plain = [one[1] for one in given if one[0] in units.CONSTANT and one[1] not in ('code', 'body')]
+        if len(plain) == len(given) and not name.startswith('__') and name in module.dict and \
+                codes.live_key(module.dict[name]) not in plain:
             return False
     return found is not None
 

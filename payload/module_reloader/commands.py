@@ -62,7 +62,7 @@ class Work:
             one = stale.examine(module, self.context, self.signatures, force, keep)
             forced = named and (self.options.get('full') or self.options.get('reinit'))
             if one.problem is not None:
-                if one.state == 'missing' and not named:
+                if not named and (one.state == 'missing' or stale.is_foreign(one)):
                     self.skip(module, one.problem['message'])
                 else:
                     problems.append((module, one.problem))

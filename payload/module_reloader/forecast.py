@@ -87,7 +87,7 @@ def starred(plan, there):
 
 def members_of(change):
     """The names that the statements of a class bind in it, or make fields of it."""
-    bind = trees.bound if FIELDS in host.class_dict(change.kind) else trees.stored
+    bind = trees.bound if {FIELDS, '_fields'} & set(host.class_dict(change.kind)) else trees.stored
     return [trees.mangled(name, change.path[-1].name) for one in change.statements for name in bind(one)]
 
 

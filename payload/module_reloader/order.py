@@ -4,8 +4,12 @@ from . import host, scope
 
 
 def imports(plan):
-    """The names of the modules that the new source imports at import time."""
-    return imported(plan.examined.tree.body, package_of(plan))
+    """The names of the modules that the new source imports at import time, but not of its package where it takes only modules
+    out of that: the package imports it in turn."""
+    found, trees, package = imported(plan.examined.tree.body, package_of(plan)), host.part('trees'), package_of(plan)
+    taken = [one for one in trees.inside(plan.examined.tree.body) if trees.kind(one) == 'ImportFrom' and origin(one, package) == package]
+    alone = all(package + '.' + one.name in host.sys.modules for statement in taken for one in statement.names)
+    return found - {package} if taken and alone else found
 
 
 def package_of(plan):

@@ -91,6 +91,15 @@ class Imports:
                 places.append(index)
         return 'below' if any(index > star for index in places) else 'above' if places else None
 
+    def starred(self, module, journal):
+        """What the star imports of a module take now, one after the other: [{name: value}]."""
+        package, found = module.dict.get('__package__'), []
+        for one in trees.starred(self.known[module.name][1].body):
+            there = host.sys.modules.get(order.origin(one, package if isinstance(package, str) else ''))
+            given = journal.seen(there.__dict__) if type(there) is host.ModuleType else {}
+            found.append({name: given[name] for name in exported(given) if name in given})
+        return found
+
 
 def foreseen(journal, plan, replaced, come):
     """The changes that follow() is to hear of in a dry run, whose JOURNAL is never carried out; new values are not known."""
@@ -162,15 +171,19 @@ def follow(module, changed, exports, imports, journal, plan):
                 for ours in names.get(theirs, ()):
                     if new is not journals.ABSENT:   # a name that left: its holder keeps what it has
                         wanted[ours] = (old, new)
-            for theirs, (old, new) in to_stars(changes, journal.seen(namespace), before, after) if star else ():
-                own = imports.binds(other, theirs, name)
+            taken = list(to_stars(changes, journal.seen(namespace), before, after)) if star else []
+            stars = imports.starred(other, journal) if taken else []
+            for theirs, (old, new) in taken:
+                own, given = imports.binds(other, theirs, name), [one[theirs] for one in stars if theirs in one]
+                new = given[-1] if given else new    # of several the last one wins
                 if own == 'above' and new is journals.ABSENT:
                     if journal.get('item', other.dict, theirs) is old:
                         plan.kept_old.append({'name': '%s.%s' % (other.name, theirs), 'reason': 'it came from %s, which has it '
                                               'no more; its own definition, above the star import, does not run again' % name})
                 elif own != 'below':
                     wanted.setdefault(theirs, (old, new))
-                    hidden |= {theirs} if own and old is journals.ABSENT else set()
+                    now = journal.get('item', other.dict, theirs)
+                    hidden |= {theirs} if own and old is journals.ABSENT or any(now is one for one in given) else set()
             moved = {}
             for ours, (old, new) in wanted.items():
                 now = journal.get('item', other.dict, ours)

@@ -12,7 +12,7 @@ Where CPython refuses (a plain class gets a base, __slots__ change, another meta
 the old one: names lead to it, subclasses are put on it, and instances are moved, if all of them can be.  What the
 program set on the old class goes over.  The report names what stays with the old class.
 """
-from . import baseline, classes, host, journal as journals, population, trees
+from . import baseline, classes, host, journal as journals, patch, population, trees
 
 ABC = ('_abc_impl', '_abc_registry', '_abc_cache', '_abc_negative_cache', '_abc_negative_cache_version')
 SIZES = ('__basicsize__', '__itemsize__', '__dictoffset__', '__weakrefoffset__')
@@ -195,10 +195,10 @@ def left_over(plan, change, new):
 
 
 def own_cell(value, kind):
-    """The cell for super() in the functions of VALUE that holds the class KIND, or None."""
+    """The cell in the functions of VALUE that holds the class KIND, for super() and in what dataclasses make, or None."""
     for function in baseline.inner_functions(value):
-        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-            if variable == '__class__' and cell.cell_contents is kind:
+        for cell in function.__closure__ or ():
+            if patch.cell_content(cell) is kind:
                 return cell
     return None
 

@@ -35,7 +35,8 @@ def reads(statement, names):
 def arrange(plan, statements):
     """STATEMENTS and those that must run after them; plan.shadowed says what is put back after which."""
     body, chosen, count = plan.examined.tree.body, {id(one): one for one in statements}, -1
-    bound, places = [names_of(plan.module, one) for one in body], {}
+    idle = plan.module.dict.get('__name__') != '__main__'    # what stands under `if __name__ == '__main__':` has not run
+    bound, places = [set() if idle and trees.is_main_guard(one) else names_of(plan.module, one) for one in body], {}
     for index, names in enumerate(bound):
         for name in names:
             places.setdefault(name, []).append(index)
@@ -222,7 +223,7 @@ def wanted(plan, change, name, body, there, index, live):
     """[what the statement at INDEX of a class is to find under NAME], [] if something that runs binds it, None if unknown."""
     above, below = [n for n in there if n < index], [n for n in there if n > index]
     again = index in there and (change.rebound is None or name in change.rebound) and live is not journals.ABSENT
-    if above and body[above[-1]] in change.statements or not above and index in there:
+    if above and body[above[-1]] in change.statements:
         return []
     if not (below or again) or above and alike(body[above[-1]], body[there[-1]], name):
         return [live]

@@ -153,6 +153,12 @@ def left_out(modules, context, signatures, verbose):
     return found
 
 
+def is_foreign(examined):
+    """Whether a module that its own loader made by hand, as bottle.ext is, only says that it came from its file."""
+    module = examined.module
+    return examined.problem['code'] == 'refused' and module.known.spec is None and not baseline.reachable(module)
+
+
 def is_certain(examined):
     """Whether a stale module is so beyond doubt: without a baseline, only other code in its functions says so."""
     return examined.guess is None or bool(examined.guess.changed)

@@ -303,8 +303,10 @@ class Transaction:
         stuck = {id(one.function): (one.path, one.reason) for one in plan.stuck}
         left = [(one, stuck.get(id(one), (codes.path_of(one), 'no way was found to replace it')))
                 for one in baseline.reachable(plan.module) if baseline.place(one, self.signatures) not in known]
+        kept = plan.target.classes           # a class that left is kept by who holds it
         left = [found for one, found in left if id(one) in named or
-                '<locals>' not in found[0] and '<lambda>' not in found[0] and found[0] not in told]
+                '<locals>' not in found[0] and '<lambda>' not in found[0] and found[0] not in told and
+                found[0].rpartition('.')[0] in [''] + list(kept)]
         if left and plan.examined.old is not None:
             raise host.Refusal('refused', '%s.%s would go on running old code: %s' % ((plan.module.name,) + left[0]),
                                module=plan.module.name)

@@ -57,6 +57,18 @@ class Beyond(Program):
         finally:
             del sys.modules['fast']
 
+    def test_module_that_is_made_by_hand(self):
+        """It has a loader that makes it, and the file of another module, such as bottle.ext: that one can be reloaded."""
+        self.write(m='import sys, types\nclass Loader:\n    def exec_module(self, module): pass\next = sys.modules["m.ext"] = types.ModuleType("m.ext")\n'
+                   'ext.__dict__.update(__file__=__file__, __path__=[], __loader__=Loader())\ndef f(): return 1\n')
+        m = self.load('m')
+        with open(m.__file__) as stream:
+            text = stream.read()
+        self.write(m=text.replace('return 1', 'return 2'))
+        answer = self.reload()
+        self.assertEqual((m.f(), self.entry(answer, 'm.ext')['state']), (2, 'skipped'))
+        del sys.modules['m.ext']
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -265,5 +265,14 @@ class Seen(Program):
         self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
 
 
+class Branches(Program):
+    def test_constants_of_a_branch_that_did_not_run(self):
+        """They say nothing against a .pyc."""
+        self.write(m='try:\n    A = True\nexcept ImportError:\n    A = False\nB = object()\n')
+        self.load('m')
+        entry = self.entry(self.reload('m'))
+        self.assertEqual((entry['state'], entry['baseline'], entry['warnings']), ('unchanged', 'pyc', []))
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -44,6 +44,38 @@ class Importers(Program):
         self.assertEqual(command('undo')['status'], 0)
         self.assertEqual((a.C is kind, hasattr(b, 'C')), (True, False))
 
+    def test_star_imports_that_give_the_same_name(self):
+        """The last one wins; one that has it no more leaves it to the others."""
+        self.write(a='X = 1\n', b='from operator import add\nY = 5\n', c='from operator import add\nY = 6\nW = 7\n',
+                   n='from a import *\nfrom c import *\nfrom b import *\nW = 8\n')
+        n = self.load('n')
+        self.write(a='X = 1\nZ = 2\n', b='X = 3\nZ = 3\nW = 5\n')
+        self.reload()
+        self.assertEqual((n.X, n.Y, n.Z, n.W, n.add(1, 2)), (3, 6, 3, 8, 3))
+        self.write(a='X = 1\nZ = 4\n', b='X = 3\n')
+        self.reload()
+        self.assertEqual((n.X, n.Z), (3, 4))
+        self.assertEqual([command('undo')['status'], n.Z, command('undo')['status'], n.X, n.Y], [0, 3, 0, 1, 5])
+
+    def test_names_bound_again_in_the_main_part(self):
+        """It does not run in an imported module, so nothing there has hidden what is imported above."""
+        text = 'from m import A\ndef f(x=%d): return A, x\nB = A, %d\nif __name__ == "__main__":\n    from k import A\n'
+        self.write(m='A = 1\n', k='A = 2\n', n=text % (1, 1))
+        n = self.load('n')
+        self.write(n=text % (2, 2))
+        self.reload()
+        self.assertEqual((n.f(), n.B), ((1, 2), (1, 2)))
+
+    def test_a_package_is_no_reason_to_go_round(self):
+        """What takes only modules out of its package does not need the package, which needs it."""
+        self.write(p__init='from . import b\nfrom .a import f\n', p__a='from .b import g\ndef f(): return g()\n',
+                   p__b='from . import c\ndef g(): return 1\n', p__c='X = 1\n')
+        p, _, _, _ = self.load('p', 'p.a', 'p.b', 'p.c')
+        self.write(p__init='from . import b\nfrom .a import f\nX = 1\n', p__a='from .b import g, N\ndef f(): return g(), N\n',
+                   p__b='from . import c\ndef g(): return 2\nN = g()\n')
+        self.reload()
+        self.assertEqual(p.f(), (2, 2))
+
 
 if __name__ == '__main__':
     unittest.main()

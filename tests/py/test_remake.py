@@ -40,6 +40,39 @@ class Members(Remade):
         m = self.start('X = 1\nif not X:\n    class K:\n        a = 1\nclass L:\n    if not X:\n        class K:\n            a = 1\n')
         self.edit('X = 2\nif not X:\n    class K:\n        a = 2\nclass L:\n    if not X:\n        class K:\n            a = 2\n')
         self.assertEqual((m.X, hasattr(m, 'K'), hasattr(m.L, 'K')), (2, False, False))
+    def test_names_that_a_statement_reads_before_it_binds_them(self):
+        text = ('import re\nclass K:\n    @property\n    def re(self) -> re.%s: return %d\n    def type(self, kind=type, more=%d): return kind\n')
+        m = self.start(text % ('match', 1, 1))
+        self.edit(text % ('split', 1, 2))
+        self.assertEqual((m.K.re.fget.__annotations__['return'].__name__, m.K().type()), ('split', type))
+
+    def test_a_class_with_an_older_name(self):
+        m = self.start('from typing import Optional\nclass K:\n    a = 1\nOptional = K\n')
+        self.edit('from typing import Optional\nclass K:\n    a = 2\nOptional = K\n')
+        self.assertEqual((m.K.a, m.Optional is m.K), (2, True))
+
+    def test_a_class_that_left_and_is_held_by_another(self):
+        m = self.start('class P:\n    def f(self): return 1\nclass K:\n    a = 1\nK.p = P\n')
+        self.edit('class K:\n    a = 2\n')
+        self.assertEqual((m.K.a, m.K.p().f(), hasattr(m, 'P')), (2, 1, False))
+
+    def test_fields_of_a_named_tuple_are_foreseen(self):
+        text = 'import typing\nclass K(typing.NamedTuple):\n    a: int\n'
+        self.start(text)
+        self.write(m=text + '    b: int\n')
+        planned, done = (self.entry(self.reload(dry_run=dry)) for dry in (True, False))
+        self.assertEqual((planned['added'], planned['changed']), (done['added'], done['changed']))
+
+    @unittest.skipIf(NEW < (3, 7), 'has no dataclasses')
+    def test_frozen_dataclass_stays_frozen(self):
+        text = 'import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass K:\n    a: int = 1\n'
+        m = self.start(text)
+        held = m.K()
+        self.edit(text + '    b: int = 2\n')
+        for one in held, m.K():
+            for name in 'a', 'b', 'c':
+                self.assertRaises(sys.modules['dataclasses'].FrozenInstanceError, setattr, one, name, 3)
+
 
 
 class Bases(Remade):
