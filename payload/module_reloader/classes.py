@@ -122,7 +122,7 @@ def changes(plan, old_root, new_root, signatures):
         if not gone and not come and not noted and not moved:
             continue
         path, kind = statements.get(new.code.co_firstlineno), named.get(node.path)
-        if kind is None and idle(path or (), tree.body, module.dict):
+        if kind is None and path and (idle(path, tree.body, module.dict) or id(path[0]) in plan.fresh):
             continue
         built = path is not None and kind is not None and fields.look_at_all(kind, path[-1])
         if not gone and not come and not built:
