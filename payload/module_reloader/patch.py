@@ -248,7 +248,7 @@ def wrapper_caches(module, patched, journal):
 
 def follow_copies(module, journal):
     """What copied the docstring or the annotations of a function that gets others, as functools.wraps() does, gets them too."""
-    told = {(id(step[1]), step[2]): step[3:] for step in journal.planned() if step[0] == 'function' and step[2] in COPIED}
+    told = {(id(step[1]), step[2]): step[3:] for step in journal.steps + journal.planned() if step[0] == 'function' and step[2] in COPIED}
     for value in members(module, journal) if told else ():
         copy(value, told, journal)
 

@@ -112,6 +112,15 @@ class Annotations(Program):
         command('undo')
         self.assertEqual((now(), m.f), (first, held[0]))
 
+    def test_copied_by_wrappers_before_other_statements_run(self):
+        text = ('import contextlib\nL = []\nclass K:\n    @contextlib.contextmanager\n    def f(self) -> int: yield 1\n'
+                'L.append(1)\nL.append(2)\n')
+        self.write(m=text)
+        m = self.load('m')
+        self.write(m=text.replace('int', 'str').replace('(1)', '(3)').replace('(2)', '(4)').replace('L = []\n', 'L = []\nL.append(0)\n'))
+        self.reload()
+        self.assertEqual((told(m.K.f), m.L), ({'return': 'str'}, [1, 2, 0, 3, 4]))
+
 
 if __name__ == '__main__':
     unittest.main()
