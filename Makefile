@@ -55,12 +55,12 @@ $(B)/payload/%.bin: $(B)/payload/%.elf
 
 # The Python sources as one stretch of bytes: "name size\n" and the source, for each file. exec and run need the base only.
 PACK = sh -c 'for f; do printf "%s %s\n" "$$(basename "$$f" .py)" "$$(wc -c < "$$f")"; cat "$$f"; done' pack
-BASE := payload/trouble.py payload/escapes.py payload/execute.py
+BASE := payload/trouble.py payload/escapes.py payload/execute.py payload/module_reloader/handlers.py
 
 $(B)/payload/base.bin: $(BASE)
 	@mkdir -p $(@D)
 	@$(PACK) $(BASE) > $@
-$(B)/payload/engine.bin: $(filter payload/module_reloader/%,$(PY))
+$(B)/payload/engine.bin: $(filter-out $(BASE),$(filter payload/module_reloader/%,$(PY)))
 	@mkdir -p $(@D)
 	@$(PACK) $(sort $^) > $@
 

@@ -271,7 +271,7 @@ def interrupted(error):
 
 def take(error):
     """Whether ERROR is the program's, raised by a handler: then its signal is sent again when we are done."""
-    number = None if interrupted(error) else late('handler_signal')(error)
+    number = None if interrupted(error) else late('signal_of', 'handlers')(error, _signal)
     if number is not None and number not in kept['signals']:
         kept['signals'].append(number)
     return number

@@ -10,7 +10,7 @@ import importlib.util
 import marshal
 import sys
 
-BASE = ('trouble', 'escapes', 'execute')
+BASE = ('trouble', 'escapes', 'execute', 'handlers')
 
 
 def unpacked(data):

@@ -82,11 +82,11 @@ class Stream:
 
     def __getattr__(self, name):
         if self._original is None:
-            try:
-                return {'encoding': 'utf-8', 'errors': 'strict', 'closed': False, 'newlines': None,
-                        'isatty': lambda: False, 'writable': lambda: True}[name]
-            except KeyError:
-                raise AttributeError(name) from None
+            known = {'encoding': 'utf-8', 'errors': 'strict', 'closed': False, 'newlines': None,
+                     'isatty': lambda: False, 'writable': lambda: True}
+            if name not in known:
+                raise AttributeError(name)
+            return known[name]
         return getattr(self._original, name)
 
     def __iter__(self):
@@ -109,7 +109,7 @@ def compile_user(source, filename):
             value.body = tree.body.pop().value
             value = compile(value, filename, 'eval', 0, True)
         return compile(tree, filename, 'exec', 0, True), value
-    except (ValueError, MemoryError, RecursionError) as error:
+    except late('faults', 'handlers')(ValueError, MemoryError, RecursionError) as error:
         raise Failed('syntax-error', late('Traceback')(None, {}).message(error), file=filename)
     finally:
         if not had_ast:

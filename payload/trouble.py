@@ -91,42 +91,6 @@ class Traceback:
         return '\n'.join(lines) + '\n'
 
 
-def raise_opcode():
-    """The number of the instruction of a raise statement, which differs between versions."""
-    try:
-        raise KeyboardInterrupt
-    except KeyboardInterrupt as error:
-        step = error.__traceback__
-        return step.tb_frame.f_code.co_code[step.tb_lasti]
-
-
-def code_of(handler):
-    """The code of a handler that is a function or a method."""
-    handler = getattr(handler, '__func__', handler)
-    return handler.__code__ if type(handler) is type(builtin) else None
-
-
-def handler_signal(error):
-    """The signal whose handler, installed by the program, raised ERROR; or None."""
-    handlers = [code_of(one) for one in filter(callable, map(_signal.getsignal, ALL_SIGNALS))]
-    step, last = error.__traceback__, None
-    while step is not None:
-        frame, code = step.tb_frame, step.tb_frame.f_code
-        if code in handlers:
-            given = [frame.f_locals.get(name) for name in code.co_varnames[:code.co_argcount]]
-            given.extend(frame.f_locals.get(code.co_varnames[code.co_argcount], ()) if code.co_flags & 4 else ())
-            for number, where in zip(given, given[1:]):
-                if where is not None and (where is frame.f_back or where is last) and number in ALL_SIGNALS and \
-                        code_of(_signal.getsignal(number)) is code:
-                    return int(number)
-        last, step = frame, step.tb_next
-        if step is None and type(error) is KeyboardInterrupt:
-            interactive = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
-            if interactive and code.co_code[error_lasti(error)] != raise_opcode():
-                return int(_signal.SIGINT)
-    return None
-
-
 def was_sent(error):
     """Whether the program had sent ERROR to this thread: the stub's script that does nothing has raised it, and sends it again."""
     step = error.__traceback__
@@ -134,13 +98,6 @@ def was_sent(error):
         return False
     globals()['sent'] = type(error)
     return True
-
-
-def error_lasti(error):
-    step = error.__traceback__
-    while step.tb_next is not None:
-        step = step.tb_next
-    return step.tb_lasti
 
 
 def failure_of(context, error):

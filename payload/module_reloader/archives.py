@@ -15,7 +15,7 @@ def find(path):
         path = path.rpartition('/')[0]
         try:
             kind = host.posix.stat(path).st_mode & sources.KIND
-        except (OSError, ValueError):
+        except host.faults(OSError, ValueError):
             continue
         return path if kind == sources.REGULAR else None
     return None
@@ -31,7 +31,7 @@ def slurp(path):
         getattr(zipimport, '_zip_directory_cache', {}).pop(archive, None)
     try:
         data = zipimport.zipimporter(archive).get_data(path)
-    except Exception as error:               # of zipimport, zlib, or the file
+    except host.faults(Exception) as error:  # of zipimport, zlib, or the file
         gone = path == '%s/%s' % (archive, getattr(error, 'filename', None))  # its errno means nothing
         raise sources.Problem('missing-source' if gone else 'unreadable-source', '%s: %s' % (
             path, 'it is not in the archive' if gone else error), file=path)

@@ -86,7 +86,7 @@ def name_is_free(package, context):
         folders = [one if one[:1] == '/' else posix.getcwd() + '/' + one for one in sys.path if isinstance(one, str)]
         paths = ['%s/%s%s' % (folder, PUBLIC, ending) for folder in folders for ending in ('', '.py')]
         return all(found == evidence.MISSING for found in evidence.newest(paths, context))
-    except (package.host.Refusal, OSError):
+    except package.host.faults(package.host.Refusal, OSError):
         return False
 
 
@@ -121,7 +121,7 @@ def work(request, context, parts, digest):
         return {}
     try:
         getattr(getattr(sys.modules.get(PACKAGE), 'state', None), 'busy', bool)()
-    except Exception as error:               # the one that is at work must not be replaced
+    except BaseException as error:           # the one that is at work must not be replaced
         if not isinstance(getattr(error, 'error', None), dict):
             raise
         return refusal(error)

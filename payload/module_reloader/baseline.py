@@ -26,7 +26,7 @@ def inner_functions(value, depth=0):
         for cell in value.__closure__ or ():
             try:
                 content = cell.cell_contents
-            except ValueError:
+            except host.faults(ValueError):
                 continue
             if type(content) is host.FunctionType:
                 for found in inner_functions(content, depth + 1):

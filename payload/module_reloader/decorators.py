@@ -218,7 +218,7 @@ def same_cache(node, live, namespace):
 def filled(cell):
     try:
         return cell.cell_contents is not cell
-    except ValueError:
+    except host.faults(ValueError):
         return False
 
 

@@ -54,7 +54,7 @@ def ask(paths, context):
     encoding = host.sys.getfilesystemencoding(), host.sys.getfilesystemencodeerrors()
     try:
         question = ('\0'.join(paths) + '\0').encode(*encoding)
-    except UnicodeError:
+    except host.faults(UnicodeError):
         return None
     start, room = word(view, QUESTION), word(view, QUESTION + 8)
     if len(question) > room or question.count(b'\0') != len(paths):
@@ -92,7 +92,7 @@ def look(path, folders):
         if found.st_mode & 0o170000 == LINK:
             number = max(number, host.posix.stat(path).st_ctime_ns)
         return max(number, above(path.rpartition('/')[0], folders))
-    except (OSError, ValueError) as error:
+    except host.faults(OSError, ValueError) as error:
         return MISSING if getattr(error, 'errno', 2) in (2, 20) else UNKNOWN
 
 

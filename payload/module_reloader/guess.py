@@ -85,7 +85,7 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
         return other_defaults(value.args, namespace[names[0]], statement, guess)
     try:
         source = trees.literal(value)
-    except (ValueError, TypeError):
+    except host.faults(ValueError, TypeError):
         guess.warnings.append('line %d: %s cannot be compared with what the module ran before, and was not run again'
                               % (statement.lineno, ', '.join(names)))
         return False
@@ -285,7 +285,7 @@ def other_defaults(args, live, statement, result):
     """Whether a live function surely has other defaults than its source says."""
     try:
         defaults = tuple(map(trees.literal, args.defaults))
-    except (ValueError, TypeError):
+    except host.faults(ValueError, TypeError):
         defaults = None
         result.warnings.append('line %d: the defaults of %s cannot be compared with what the module ran before'
                                % (statement.lineno, ', '.join(trees.bound(statement))))

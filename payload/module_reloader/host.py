@@ -43,6 +43,11 @@ def part(name):
     return found
 
 
+def faults(*kinds):
+    """KINDS, for an except clause of ours: none if it was a signal handler of the program that raised (handlers.py)."""
+    return kinds if sys.exc_info()[2].tb_next is None else part('handlers').faults(*kinds)
+
+
 class Refusal(Exception):
     """The command cannot be done; nothing was changed.  ERROR is the answer's `error`, MODULES its module entries."""
 
@@ -163,7 +168,7 @@ def standard_library():
     base = '%s/%s/python%d.%d' % ((sys.base_prefix, getattr(sys, 'platlibdir', 'lib')) + sys.version_info[:2])
     try:
         posix.stat(base + '/os.py')
-    except (OSError, ValueError):
+    except faults(OSError, ValueError):
         return None
     return base
 
@@ -185,7 +190,7 @@ def standard_namespace(name):
         builtins = dict(builtin('builtins').__dict__, __import__=no_import)
         namespace = {'__name__': '_mr_attach_' + name, '__builtins__': builtins}
         exec(compile_quietly(source, path), namespace)
-    except (OSError, SyntaxError, ImportError):
+    except faults(OSError, SyntaxError, ImportError):
         return None
     return namespace
 

@@ -148,11 +148,11 @@ class Journal:
         changes = [one for one in first.values() if read(*one[:3]) is not one[3]]
         try:
             at_once(changes)
-        except Exception:                    # whatever can be put back is
+        except host.faults(Exception):       # whatever can be put back is
             for one in changes:
                 try:
                     at_once([one])
-                except Exception as error:
+                except host.faults(Exception) as error:
                     failed.append('%s (%s)' % (one[2], error))
         failed.extend(str(name) for kind, owner, name, old in changes
                       if kind != 'function' and read(kind, owner, name) is not old)

@@ -187,7 +187,7 @@ def same_cells(one, other):
 def cell_content(cell):
     try:
         return cell.cell_contents
-    except ValueError:                       # it is empty
+    except host.faults(ValueError):          # it is empty
         return cell
 
 

@@ -95,6 +95,6 @@ def possible(descriptor, owner, value):
     """Whether CPython lets the DESCRIPTOR of OWNER, bases or class, have this VALUE."""
     try:
         any(map(descriptor.__set__, (owner, owner), (value, descriptor.__get__(owner))))
-    except TypeError:
+    except host.faults(TypeError):
         return False
     return True

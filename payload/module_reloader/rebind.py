@@ -49,7 +49,7 @@ class Imports:
         if found[1] is None:
             try:
                 found[1] = self.context.timed(host.compile_quietly, found[0], module.path, 'exec', host.ONLY_AST)
-            except (SyntaxError, ValueError, MemoryError, RecursionError):
+            except host.faults(SyntaxError, ValueError, MemoryError, RecursionError):
                 found[1] = False
         return found[1] or None
 

@@ -22,7 +22,7 @@ class Target:
 def stat_key(path):
     try:
         found = host.posix.stat(path)
-    except (OSError, ValueError):
+    except host.faults(OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
 

@@ -222,7 +222,7 @@ def process(pid):
         name, _, rest = stream.read().rpartition(b')')
     try:
         program = host.posix.readlink('/proc/%d/exe' % pid)
-    except OSError:                          # of another user: its start can be read all the same
+    except host.faults(OSError):             # of another user: its start can be read all the same
         program = None
     fields = rest.split()
     return program, name.partition(b'(')[2], int(fields[6]) & FORKED, int(fields[1]), int(fields[19])
@@ -257,6 +257,6 @@ def born():
             ticks, certain = oldest()
             boot = host.time.clock_gettime(host.time.CLOCK_REALTIME) - host.time.clock_gettime(CLOCK_BOOTTIME)
             BORN.append(boot + ticks / host.posix.sysconf('SC_CLK_TCK') - (GRAIN if certain else 10))
-        except (OSError, ValueError, IndexError):
+        except host.faults(OSError, ValueError, IndexError):
             BORN.append(0)
     return BORN[0]

@@ -17,7 +17,7 @@ def code_of(data):
         return None
     try:
         code = host.marshal.loads(memoryview(data)[header:])
-    except (ValueError, EOFError, TypeError):
+    except host.faults(ValueError, EOFError, TypeError):
         return None
     return code if codes.is_code(code) else None
 

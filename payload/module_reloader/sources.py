@@ -26,7 +26,7 @@ def look(path):
     """The stat of PATH if it is a regular file; of the archive that it lies in."""
     try:
         found = host.posix.stat(path)
-    except (OSError, ValueError) as error:
+    except host.faults(OSError, ValueError) as error:
         archive = host.part('archives').find(path) if getattr(error, 'errno', 0) == NO_FOLDER else None
         if archive is not None:
             return host.posix.stat(archive)
@@ -45,7 +45,7 @@ def identity(found):
 def slurp(path):
     try:
         descriptor = host.posix.open(path, host.posix.O_RDONLY | host.posix.O_CLOEXEC | host.posix.O_NONBLOCK)
-    except OSError as error:
+    except host.faults(OSError) as error:
         if error.errno != NO_FOLDER:
             raise
         return host.part('archives').slurp(path)
@@ -68,7 +68,7 @@ def read(path, loader=None, context=None):
             raise Problem('too-large', '%s has %d bytes' % (path, before.st_size), file=path)
         try:
             data = slurp(path)
-        except OSError as error:
+        except host.faults(OSError) as error:
             raise Problem('unreadable-source', '%s: %s' % (path, error.strerror), file=path,
                           hint='the process runs as uid %d, which must be able to read it' % host.posix.geteuid())
         if identity(look(path)) == identity(before) and not 0 <= host.time.time() - before.st_mtime < QUIET:
@@ -87,7 +87,7 @@ def check_text(data, path):
     if b'coding' not in head:
         try:
             data.decode('utf-8')
-        except UnicodeDecodeError as error:
+        except host.faults(UnicodeDecodeError) as error:
             line = data.count(b'\n', 0, error.start) + 1
             raise Problem('not-text', '%s is not text in UTF-8, and names no other encoding: line %d, byte %d of the file'
                           % (path, line, error.start), 'a coding line (PEP 263) names the encoding', file=path, line=line)
@@ -125,10 +125,10 @@ def compiled(data, filename, context, loader=None, force=True, module=None):
         if not codes.is_code(code):
             code = context.timed(host.compile_quietly, tree, filename, 'exec')
         return code, tree
-    except SyntaxError as error:
+    except host.faults(SyntaxError) as error:
         raise Problem('syntax-error', '%s: %s' % (type(error).__name__, error.msg), file=error.filename or filename,
                       line=error.lineno or 1, traceback=syntax_text(error, filename))
-    except (ValueError, RecursionError, MemoryError) as error:
+    except host.faults(ValueError, RecursionError, MemoryError) as error:
         raise Problem('syntax-error', '%s: %s' % (type(error).__name__, str(error) or 'it is nested too deeply'), file=filename)
 
 
@@ -163,7 +163,7 @@ def cached(module):
             return None
         numbers = [int.from_bytes(data[start:start + 4], 'little') for start in range(4, header, 4)]
         code = host.marshal.loads(memoryview(data)[header:])
-    except (TypeError, Problem, OSError, ValueError, EOFError, KeyError):
+    except host.faults(TypeError, Problem, OSError, ValueError, EOFError, KeyError):
         return None
     if not codes.is_code(code):
         return None

@@ -232,7 +232,7 @@ def find(folders, name):
                 return folder + '/' + name + end
         try:
             there = host.posix.listdir(folder)
-        except OSError:
+        except host.faults(OSError):
             continue
         for one in there:
             if one.startswith(name + '.') and one.endswith('.so'):
@@ -243,7 +243,7 @@ def find(folders, name):
 def stat_of(path):
     try:
         return host.posix.stat(path)
-    except (OSError, ValueError):
+    except host.faults(OSError, ValueError):
         return None
 
 

@@ -6,7 +6,7 @@ source at that moment.  What it read is checked against the code that the module
 """
 import sys
 
-from . import codes, host, scope, sources, stale, state
+from . import codes, handlers, host, scope, sources, stale, state
 
 
 class LoadedModuleInfo:
@@ -50,7 +50,7 @@ class CustomImportFinder:
     def note(self, spec):
         try:
             track_module(spec)
-        except Exception:
+        except handlers.faults(Exception):   # loaded already: the engine may be on its way out
             pass                             # an import of the program never fails because of us
 
     def invalidate_caches(self):
@@ -68,7 +68,7 @@ def track_module(spec):
     if not scope.is_excluded(path):
         try:
             data = sources.slurp(path)
-        except OSError:
+        except host.faults(OSError):
             return
         state.STATE['tracked'][spec.name] = {'path': path, 'time': now, 'exact': True, 'source': data,
                                              'filename': path, 'id': None}

@@ -210,7 +210,7 @@ def is_plain(statement):
 def is_literal(node):
     try:
         literal(node)
-    except (ValueError, TypeError):
+    except host.faults(ValueError, TypeError):
         return False
     return True
 

@@ -35,10 +35,10 @@ def packed(*files):
     return found
 
 
-TROUBLE = packed('trouble.py', 'escapes.py')
+TROUBLE = packed('trouble.py', 'escapes.py', 'module_reloader/handlers.py')
 EXECUTE = TROUBLE + packed('execute.py')
 PACKAGE = TROUBLE + packed(*('module_reloader/' + name for name in sorted(os.listdir(os.path.join(PAYLOAD, 'module_reloader')))
-                             if name.endswith('.py')))
+                             if name.endswith('.py') and name != 'handlers.py'))
 
 
 def latin(text):

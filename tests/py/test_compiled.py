@@ -69,7 +69,7 @@ class Compiled(Program):
         self.assertEqual(len(rest), boot + base + engine)
         self.assertEqual(marshal.loads(rest[:boot]).co_filename, '<mr-attach>')
         self.assertEqual([name for name, _ in COMPILER.unpacked(rest[boot:boot + base])],
-                         ['trouble.code', 'escapes.code', 'execute.code'])
+                         ['trouble.code', 'escapes.code', 'execute.code', 'handlers.code'])
         parts = dict(COMPILER.unpacked(rest[boot + base:]))
         self.assertEqual(sorted(parts), ['host.code', 'lazy.code'])
         self.assertEqual(marshal.loads(parts['lazy.code']).co_filename, '<mr-attach>/lazy.py')

@@ -173,7 +173,7 @@ def dlopen(program):
 
 # --- signals ---------------------------------------------------------------------------------------------------------------
 
-class Alarm(Exception):
+class Alarm(TimeoutError):                   # which is an OSError: not one of ours, of a file
     pass
 
 
