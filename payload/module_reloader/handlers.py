@@ -17,7 +17,8 @@ def faults(*kinds):
 
 def signal_of(error, signals):
     """The signal whose handler, installed by the program, raised ERROR; or None.  SIGNALS is the module _signal."""
-    handlers = {number: code_of(signals.getsignal(number)) for number in range(1, signals.NSIG)} if signals else {}
+    handlers = enumerate(map(signals.getsignal, range(1, signals.NSIG)), 1) if signals else ()
+    handlers = {number: code_of(handler) for number, handler in handlers if callable(handler)}
     step, last = error.__traceback__, None
     while step is not None:
         frame, code = step.tb_frame, step.tb_frame.f_code
@@ -37,8 +38,10 @@ def signal_of(error, signals):
 
 
 def code_of(handler):
-    """The code of a handler that is a function or a method."""
+    """The code of a handler that is a function, a method, a partial of one, or an object with a __call__ of its own."""
+    handler = handler.func if type(handler).__name__ == 'partial' and type(handler).__module__ == 'functools' else handler
     handler = getattr(handler, '__func__', handler)
+    handler = handler if type(handler) is type(code_of) else getattr(type(handler), '__call__', None)
     return handler.__code__ if type(handler) is type(code_of) else None
 
 

@@ -2,6 +2,7 @@
 """What a signal handler of the program raises in the middle of the engine's work, of the kinds that the engine itself catches."""
 import _thread
 import ast
+import functools
 import glob
 import os
 import signal
@@ -119,6 +120,34 @@ class Handlers(Program):
     def test_a_look(self):
         for name in ('stale', 'track'):
             self.given_back(EVER, name)
+
+    def test_whatever_the_handler_is(self):
+        class Object:
+            def __call__(self, number, frame):
+                raise TimeoutError
+
+            def method(self, number, frame):
+                raise TimeoutError
+        kinds = {'method': Object().method, 'object': Object(), 'partial': functools.partial(Object.method, None),
+                 'lambda': lambda *unused: {}['x']}
+        for name, kind in kinds.items():
+            with self.subTest(name):
+                self.assertEqual(self.raised_by(kind), int(signal.SIGINT))
+
+    def raised_by(self, handler):
+        """The signal that is told for what HANDLER raises."""
+        scope = {}
+        with open(os.path.join(PAYLOAD, 'module_reloader', 'handlers.py')) as source:
+            exec(source.read(), scope)
+        before = signal.signal(signal.SIGINT, handler)
+        try:
+            _thread.interrupt_main()
+            for _ in range(100):
+                pass
+        except Exception as error:
+            return scope['signal_of'](error, sys.modules['_signal'])
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 if __name__ == '__main__':
