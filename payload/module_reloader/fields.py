@@ -5,7 +5,7 @@ dataclasses, and whatever a decorator or a metaclass of the program makes.
 They are built again when the order changes, or an annotation. Other classes only hold their annotations: those that left
 the source leave them, too; from 3.14 on a function makes them, which gets its new code as all functions do.
 """
-from . import baseline, classes, codes, decorators, host, journal as journals, trees, units
+from . import baseline, classes, codes, decorators, host, journal as journals, patch, trees, units
 
 FIELDS = '__dataclass_fields__'
 
@@ -96,6 +96,10 @@ def forget(plan, journal):
     for _, kind in baseline.classes_of(plan.module) if makers else ():
         if id(host.class_dict(kind).get('__annotate_func__')) in makers:
             journal.forget(kind, '__annotations_cache__')
+    there = patch.members(plan.module, journal) if makers else []
+    for one in plan.functions + [below for value in there for below in patch.layers(value)] if makers else ():
+        if type(one) is host.FunctionType and id(one.__annotate__) in makers:
+            journal.forget(one, '__annotations__')
 
 
 def maker(node, signatures):

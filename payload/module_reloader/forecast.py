@@ -34,7 +34,13 @@ def foresee(plan):
         host.part('decorators').foresee(plan, plan.statements, there, plan.called)
     plan.gone.extend(name for name in plan.removed if name in there)
     plan.replaced.extend(replaced(plan) if plan.statements or plan.removed else ())
-    plan.changed.extend(one.path for one in plan.patches if one.changed or one.defaults)
+    plan.changed.extend(map(named, (one for one in plan.patches if one.changed or one.defaults)))
+
+
+def named(patch):
+    """What a patch changes, as the source names it: from 3.14 on what makes annotations is a function of its own."""
+    owner, _, last = patch.function.__qualname__.rpartition('.')
+    return patch.path if last != '__annotate__' or not patch.path.endswith(last) else owner or '__annotations__'
 
 
 def replaced(plan):

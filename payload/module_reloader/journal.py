@@ -35,6 +35,11 @@ def read(kind, owner, name):
     return getattr(owner, name)
 
 
+def nothing(_format):
+    """The annotations of a function that has none any more."""
+    return {}
+
+
 def calls(changes):
     """What makes CHANGES, [(kind, owner, name, value)], as iterators that run no bytecode; all of it returns None."""
     groups = [((dict.__setitem__, 'item', False), []), ((dict.__delitem__, 'item', True), []),
@@ -43,6 +48,8 @@ def calls(changes):
     for kind, owner, name, value in changes:
         if kind == 'class' and name == '__new__' and value is ABSENT:
             value = host.part('population').no_new(owner)
+        if kind == 'function' and name == '__annotate__' and value is None:     # a function forgets what it evaluated to, but not for None
+            groups[-1][1].append((owner, name, nothing))
         for (_, its, away), rows in groups:
             if kind == its and (value is ABSENT) == away:
                 rows.append((owner, name) if away else (owner, name, value))

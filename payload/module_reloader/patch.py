@@ -9,6 +9,7 @@ from . import baseline, codes, host
 
 COPIED = ('__doc__', '__annotations__', '__annotate__')
 KINDS = (staticmethod, classmethod)
+DEEP = 20
 
 
 class Target:
@@ -152,17 +153,11 @@ def transplant(old, new, journal):
     return True
 
 
-def nothing(_format):
-    """The annotations of a function that has none any more."""
-    return {}
-
-
 def describe(old, new, journal):
     """Give the function OLD the docstring and annotations of NEW."""
     journal.set('function', old, '__doc__', new.__doc__)
-    if hasattr(new, '__annotate__'):         # 3.14: setting this forgets what it once evaluated to, but None does not
-        if old.__annotate__ is not new.__annotate__:
-            journal.set('function', old, '__annotate__', new.__annotate__ or nothing)
+    if hasattr(new, '__annotate__'):
+        journal.set('function', old, '__annotate__', new.__annotate__)
     elif list(new.__annotations__.items()) != list(old.__annotations__.items()):
         journal.set('function', old, '__annotations__', new.__annotations__)
     if hasattr(new, '__type_params__') and new.__type_params__ != old.__type_params__:
@@ -248,21 +243,29 @@ def wrapper_caches(module, patched, journal):
 
 def follow_copies(module, journal):
     """What copied the docstring or the annotations of a function that gets others, as functools.wraps() does, gets them too."""
-    told = {(id(step[1]), step[2]): step[3:] for step in journal.steps + journal.planned() if step[0] == 'function' and step[2] in COPIED}
+    steps = journal.steps + journal.planned()
+    told = {(id(step[1]), step[2]): step[3:] for step in steps if step[0] == 'function' and step[2] in COPIED}
     for value in members(module, journal) if told else ():
-        copy(value, told, journal)
+        chain = layers(value)
+        for one, original in reversed(list(zip(chain, chain[1:]))):
+            copy(one, original, told, journal)
 
 
-def copy(value, told, journal):
-    """The same for one VALUE, after what it wraps; TOLD: {(id of the original, name): (old, new)}."""
-    original = wrapped(value)
-    if original is None:
-        return
-    copy(original, told, journal)
+def copy(value, original, told, journal):
+    """The same for one VALUE, made of ORIGINAL; TOLD: {(id of an original, name): (old, new)}."""
     for name in COPIED:
         old, new = told.get((id(original), name), (None, None))
-        if old is not None and getattr(value, name, None) is old and journal.set('function', value, name, new):
+        if old is not new and getattr(value, name, told) is old and journal.set('function', value, name, new):
             told[id(value), name] = old, new
+
+
+def layers(value):
+    """VALUE, and what it is made of, as far as it describes itself by that."""
+    found = []
+    while value is not None and len(found) < DEEP:       # a program can make it a circle
+        found.append(value)
+        value = wrapped(value)
+    return found
 
 
 def wrapped(value):

@@ -57,6 +57,8 @@ def calls(changes):
     for kind, owner, name, value in changes:
         if kind == 'bases':
             found.append(map(journal.BASES.__set__, (owner,), (value,)))
+        elif kind == 'cache' and type(owner) is host.FunctionType:     # from 3.14 on, setting the one empties the other
+            found.append(map(setattr, (owner,), ('__annotate__',), (owner.__annotate__,)))
         elif kind == 'cache' and name in ANNOTATIONS:
             away = dict.__delitem__ if type(owner) is dict else type.__delattr__
             found.append(map(away, *([], []) if is_empty(owner, name) else ([owner], [name])))
@@ -75,6 +77,8 @@ def calls(changes):
 def is_empty(owner, name):
     """Whether a cache is: see journal.py."""
     there = host.class_dict(owner) if host.is_class(owner) else owner
+    if type(there) is host.FunctionType:     # to look would make it
+        return False
     return owner.cache_info()[3] == 0 if not hasattr(type(there), 'get') else there.get(name) is None
 
 

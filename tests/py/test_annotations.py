@@ -16,7 +16,8 @@ CASES = {                                    # what becomes of PAIR, and the ann
 
 
 def told(owner):
-    return {name: getattr(note, '__name__', note) for name, note in owner.__annotations__.items()}
+    notes = owner.__annotations__ if hasattr(owner, '__annotations__') else owner.__annotate__(1)    # an lru_cache from 3.14 on
+    return {name: getattr(note, '__name__', note) for name, note in notes.items()}
 
 
 class Annotations(Program):
@@ -111,6 +112,33 @@ class Annotations(Program):
         command('undo')
         command('undo')
         self.assertEqual((now(), m.f), (first, held[0]))
+
+    def test_of_functions_that_were_looked_at(self):
+        text = 'def f() -> %s: pass\nclass K:\n    def f(self) -> %s: pass\n    @staticmethod\n    def s() -> %s: pass\n'
+        self.write(m=text % (('int',) * 3))
+        m = self.load('m')
+        held = m.f, m.K.f, m.K.s
+        m.f.__wrapped__ = m.f
+        for note in 'str', 'bytes':
+            first = [told(one) for one in held]
+            self.write(m=text % ((note,) * 3))
+            self.assertEqual(self.entry(self.reload())['changed'], ['K.f', 'K.s', 'f'])
+            self.assertEqual([told(one) for one in held], [{'return': note}] * 3)
+        command('undo')
+        self.assertEqual([told(one) for one in held], first)
+
+    def test_of_functions_that_had_none(self):
+        text = 'import functools\ndef deco(f):\n    @functools.wraps(f)\n    def g(): pass\n    return g\ndef f()%s: pass\n@deco\ndef h()%s: pass\n'
+        for after in ' -> int', '':
+            self.write(m=text % (('' if after else ' -> int',) * 2))
+            m = self.load('m')
+            f, h = m.f, m.h
+            first = told(f), told(h)
+            self.write(m=text % (after, after))
+            self.reload()
+            self.assertEqual((told(f), told(h)), ({'return': 'int'} if after else {},) * 2)
+            command('undo')
+            self.assertEqual((told(f), told(h), m.f, m.h), first + (f, h))
 
     def test_copied_by_wrappers_before_other_statements_run(self):
         text = ('import contextlib\nL = []\nclass K:\n    @contextlib.contextmanager\n    def f(self) -> int: yield 1\n'
