@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: MIT
 """payload/boot.py: exec and run, what comes back, and that nothing of ours stays."""
-import _thread
-import gc
 import io
-import json
-import signal
 import sys
 import unittest
 from unittest import mock
