@@ -93,7 +93,9 @@ def bases_of(plan, change):
     """The bases that a class will have; None if that cannot be said."""
     found = [decorators.resolved(one, plan.module.dict) for one in change.path[-1].bases]
     new = {name for one in plan.statements for name in trees.bound(one)}
-    if getattr(change.path[-1], 'type_params', None) or not all(map(host.is_class, found)) or any(getattr(one, 'id', None) in new for one in change.path[-1].bases):
+    generic = getattr(change.path[-1], 'type_params', None)
+    again = any(getattr(one, 'id', None) in new for one in change.path[-1].bases)
+    if generic or again or not all(map(host.is_class, found)):
         return None
     return tuple(found) or (object,)
 

@@ -166,7 +166,8 @@ def aliases(plan, old_root, new_root, signatures):
     """A type alias remembers its value: where that is another one, its statement runs again."""
     for statement in plan.examined.tree.body:
         if host.part('trees').kind(statement) == 'TypeAlias' and id(statement) not in plan.fresh:
-            old, new = ([signatures.of(node.code) for node in root.walk() if node.path == statement.name.id] for root in (old_root, new_root))
+            old, new = ([signatures.of(node.code) for node in root.walk() if node.path == statement.name.id]
+                        for root in (old_root, new_root))
             if old and old != new:
                 plan.statements.append(statement)
                 plan.fresh.add(id(statement))
