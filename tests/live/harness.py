@@ -175,6 +175,19 @@ def differences(before, after, leftover=0):
     return found
 
 
+def changes(before, pid, leftover=0, patience=2.0):
+    """The differences of the process PID now. A thread that is just going home, after the answer, gets a moment."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            found = differences(before, Snapshot(pid), leftover)
+        except (FileNotFoundError, ProcessLookupError) as error:
+            found = ['gone while we looked: %s' % error]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.005)
+
+
 def wait_until(condition, what, patience=PATIENCE):
     end = time.monotonic() + patience
     while not condition():
@@ -303,18 +316,11 @@ class Target:
         return self.process.poll() is None and status_of(self.pid).get('State', 'Z')[0] not in 'ZX'
 
     def unchanged(self, leftover=0, patience=2.0):
-        """[] or what is different from before. A thread that is just going home gets a moment."""
-        end = time.monotonic() + patience
-        while True:
-            if not self.alive():
-                return ['the target is dead (%s): %s' % (self.process.poll(), self.process.stderr.read()[-1000:])]
-            try:
-                found = differences(self.before, Snapshot(self.pid), leftover)
-            except (FileNotFoundError, ProcessLookupError) as error:
-                found = ['gone while we looked: %s' % error]
-            if not found or time.monotonic() > end:
-                return found
-            time.sleep(0.005)
+        """[] or what is different from before."""
+        found = changes(self.before, self.pid, leftover, patience) if self.alive() else []
+        if not self.alive():
+            return ['the target is dead (%s): %s' % (self.process.poll(), self.process.stderr.read()[-1000:])]
+        return found
 
 
 class LiveTest(unittest.TestCase):

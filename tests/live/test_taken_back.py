@@ -95,7 +95,7 @@ class TakenBack(harness.LiveTest):
                 said = last.communicate(timeout=harness.PATIENCE)[1].decode()
                 self.assertEqual((last.returncode, said), (0, ''))
                 self.assertEqual(harness.attach(target.pid, 'exec', '1').status, 0)
-                self.assertEqual(harness.differences(before, harness.Snapshot(target.pid)), [])
+                self.assertEqual(harness.changes(before, target.pid), [])
                 self.assertEqual(target.communicate(b'x')[0], b"['request 20.']\n")
             finally:
                 target.kill()

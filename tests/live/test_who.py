@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import (DEFAULT, MR_ATTACH, PATIENCE, REQUIRED, LiveTest, Snapshot, attach, differences, each, environment,
+from harness import (DEFAULT, MR_ATTACH, PATIENCE, REQUIRED, LiveTest, Snapshot, attach, changes, each, environment,
                      expand, read, regions)
 from test_hostile import hostile
 
@@ -97,10 +97,12 @@ class Users(LiveTest):
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def may(self, uid, pid, **ids):
+        before = Snapshot(pid)
         for command in WORKS:
             status, out, err = self.attach_as(uid, pid, *command, **ids)
             self.assertEqual(status, 0, err)
             self.assertTrue(out.strip() == '42' or command != WORKS[0], out)
+        self.assertEqual(changes(before, pid), [])
 
     def may_not(self, uid, pid, reason, status=4, **ids):
         before = Snapshot(pid)
@@ -108,7 +110,7 @@ class Users(LiveTest):
             found = self.attach_as(uid, pid, *command, **ids)
             self.assertEqual(found[:2], (status, ''), found)
             self.assertRegex(found[2], reason)
-        self.assertEqual(differences(before, Snapshot(pid)), [])
+        self.assertEqual(changes(before, pid), [])
 
     def test_ones_own_and_others(self):
         with hostile('ready(); wait()', prefix=as_user(NOBODY), cwd='/') as process:
@@ -223,7 +225,7 @@ class Users(LiveTest):
             self.assertEqual((done.returncode, done.stdout), (4, b''), done)
             self.assertIn(b'a security module forbids it', done.stderr)
             self.assertIn(b'outside of that sandbox', done.stderr)
-            self.assertEqual(differences(before, Snapshot(outside.pid)), [])
+            self.assertEqual(changes(before, outside.pid), [])
         with hostile('ready(); wait()', cwd='/', prefix=inside) as process:
             self.may(0, process.pid)
 
@@ -256,7 +258,7 @@ ready(); wait()
                     result = attach(process.pid, *args, env={'MR_SECRET': secret, 'HOME': folder}, cwd=folder)
                     self.assertStatus(result, 0)
                     self.assertIn(result.stdout if args[0] == 'exec' else 'False\n', ('False\n',))
-            self.assertEqual(differences(before, Snapshot(process.pid)), [])
+            self.assertEqual(changes(before, process.pid), [])
             self.assertFalse(memory_has(process.pid, secret.encode()))
             self.assertTrue(memory_has(process.pid, b'found'), 'the search finds what is there')
             with open('/proc/%d/mem' % process.pid, 'rb') as memory:
