@@ -198,7 +198,7 @@ def word(offset):
 def engine(request, context):
     """Any other command: the engine's loader, which comes with its source, knows what to do."""
     found = {name: bytes(view[where]) for name, where in parts().items()}
-    digest = hash(bytes(view[word(PACKAGE):word(PACKAGE) + word(PACKAGE + 8)]))
+    digest = hash(tuple(found.values()))
     if 'attached' not in found:
         raise Failed('engine', 'the engine was not sent with the command ' + request['command'])
     known, loader = getattr(sys.modules.get('_mr_attach'), 'loader', (None, None))

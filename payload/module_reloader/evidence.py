@@ -53,7 +53,7 @@ def ask(paths, context):
         return None                          # while a question is open, what is told may be the answer to that
     encoding = host.sys.getfilesystemencoding(), host.sys.getfilesystemencodeerrors()
     try:
-        question = ('\0'.join(paths) + '\0').encode(*encoding)
+        question = '\0'.join(paths + ['']).encode(*encoding)
     except host.faults(UnicodeError):
         return None
     start, room = word(view, QUESTION), word(view, QUESTION + 8)

@@ -101,7 +101,7 @@ def reachable(module):
 
 def counted(module, known):
     """Whether nothing but the module and the functions KNOWN refers to the module's dictionary."""
-    if 't' in getattr(sys, 'abiflags', ''):  # without a GIL counts are not exact
+    if not host.COUNTED:
         return False
     entry = sys.modules.get(module.name)
     if not issubclass(type(entry), host.ModuleType) or scope.DICT.__get__(entry) is not module.dict:

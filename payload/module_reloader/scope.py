@@ -9,7 +9,6 @@ object may stand under several; each object counts once, under the first of its 
 from . import host
 
 DICT = host.ModuleType.__dict__['__dict__']
-WEAK = type.__dict__['__weakrefoffset__']     # of a class: 0 if nothing refers weakly to what it makes
 INSTALLED = ('/site-packages/', '/dist-packages/')
 LIBRARY_ZIP = '/python%d%d.zip/' % host.sys.version_info[:2]
 OWN = ('_mr_attach', 'module_reloader')
@@ -151,16 +150,16 @@ def namespace_of(name, entry):
     return None
 
 
-def entries():
-    """(name, dictionary) of all loaded modules, in the order in which their import began.
+def entries(items=None):
+    """(name, dictionary, file) of all loaded modules, or of ITEMS of sys.modules, in the order in which their import began.
 
     This and rows() are plain loops, since programs have thousands of them.
     """
     found, plain = [], host.ModuleType
-    for name, entry in list(host.sys.modules.items()):
+    for name, entry in list(host.sys.modules.items()) if items is None else items:
         namespace = entry.__dict__ if type(entry) is plain else namespace_of(name, entry)
         if type(namespace) is dict and type(name) is str:
-            found.append((name, namespace))
+            found.append((name, namespace, namespace.get('__file__')))
     return found
 
 
@@ -168,8 +167,8 @@ def rows(chosen=None):
     """(all loaded modules, or those CHOSEN of entries(), once each: (name, dictionary, Known); the names of those that have
     several, by the id of the dictionary)."""
     found, others, seen, known_ones = [], {}, {}, KNOWN
-    for name, namespace in entries() if chosen is None else chosen:
-        known, spec, file = known_ones.get(name), namespace.get('__spec__'), namespace.get('__file__')
+    for name, namespace, file in entries() if chosen is None else chosen:
+        known, spec = known_ones.get(name), namespace.get('__spec__')
         if known is None or known.file is not file or known.spec is not spec or known.ident != id(namespace):
             known = known_ones[name] = learn(name, namespace, spec, file)
         if known.kind is None:
@@ -186,19 +185,33 @@ def rows(chosen=None):
 
 
 def holding(objects):
-    """The modules, not those that commands leave out, whose names lead to one of OBJECTS.
+    """The modules that have a file, not among the installed ones, and whose names lead to one of OBJECTS.
 
-    What many dictionaries hold is asked for at once, which takes a tenth of the time of going through each.  Of that, only
-    what has a weak reference is worth a number, as OBJECTS do now if they can, and few others.
+    What many dictionaries hold is asked for at once, which takes a tenth of the time of going through each; and all steps
+    are taken for these before the next, for which the processor has to get them from memory once.
     """
-    ids, weak = set(map(id, objects)), host.builtin('_weakref')
-    marks = [weak.ref(one) for one in objects if WEAK.__get__(type(one))]
-    only = (lambda values: filter(weak.getweakrefcount, values)) if len(marks) == len(objects) else iter
-    found = [one for one in entries() if not leaves_out(one[1].get('__file__'))]
-    for size in 64, 1:
-        found = [one for start in range(0, len(found), size) for part in [found[start:start + size]]
-                 if not ids.isdisjoint(map(id, only(host.gc.get_referents(*[row[1] for row in part])))) for one in part]
+    ids, library, found = set(map(id, objects)), (host.standard_library() or '?') + '/', []
+    leads = leading if all(host.sys.getrefcount(one) < host.COUNTED for one in objects) else looked_through
+    items, size = list(host.sys.modules.items()), max(64, len(objects))
+    for start in range(0, len(items), size):
+        part = [(name, namespace, file) for name, namespace, file in entries(items[start:start + size]) if type(file) is str and
+                not file.startswith(library) and INSTALLED[0] not in file and INSTALLED[1] not in file]
+        if part and leads(objects, ids, [row[1] for row in part]):
+            found.extend(row for row in part if leads(objects, ids, [row[1]]))
     return made(*rows(found))
+
+
+def leading(objects, ids, namespaces):
+    """Whether NAMESPACES lead to one of OBJECTS, in one step that nothing comes between: a list of all that they lead to
+    raises the number of references to it."""
+    count, held = host.sys.getrefcount, [[one] for one in namespaces]
+    before, _, after = next(zip(map(list, [map(count, objects)]), map(host.gc.get_referents, *held), map(list, [map(count, objects)])))
+    return before != after
+
+
+def looked_through(objects, ids, namespaces):
+    """The same where references cannot be counted."""
+    return not ids.isdisjoint(map(id, host.gc.get_referents(*namespaces)))
 
 
 def made(found, others):

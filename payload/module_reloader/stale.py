@@ -35,8 +35,8 @@ class Examined:
 
 def doubtful(context, entries):
     """(those of ENTRIES whose files may be newer than this process, what was told: {path: newest})."""
-    entries = [one for one in entries if type(one[1].get('__file__')) is str]
-    paths = [one[1]['__file__'] for one in entries]
+    entries = [one for one in entries if type(one[2]) is str]
+    paths = [one[2] for one in entries]
     born = int(scope.born() * SECOND)
     before = born - SECOND                   # there is no doubt: the usual case, in a plain loop
     found = [(one, path, newest) for one, path, newest in zip(entries, paths, evidence.newest(paths, context))

@@ -32,6 +32,24 @@ class Calls(Program):
         self.assertEqual((m.Y, m.Z, n.A, n.B, n.C, n.D, n.E, n.L.z, n.f), (3, 4, 3, 3, 3, 3, 3, 3, 3))
         self.assertEqual((n.app is app, n.k is k, m.c()), (True, True, 3))
 
+    def test_few_among_many_modules(self):
+        """They are found where references can be counted, and where not."""
+        names, texts = ['n%d' % number for number in range(200)], {}
+        for number, name in enumerate(names):
+            texts[name] = 'def g(): return 0\nA = g()\n'
+        held = {'n7': 'import m\nA = m.g()\n', 'n8': 'from m import g as other\nA = other()\n', 'n120': 'from n8 import other\nA = other()\n',
+                'n199': 'from m import K\nA = K.s()\n'}
+        text = 'def g(): return %d\nclass K:\n    @staticmethod\n    def s(): return %d\n'
+        self.write(m=text % (1, 1), **dict(texts, **held))
+        self.load('m', *names)
+        answers = [self.reload()]
+        scope = sys.modules['_mr_attach'].host.part('scope')
+        for countable in scope.host.COUNTED, 0:
+            scope.host.COUNTED = countable
+            self.write(m=text % (2 + len(answers), 2 + len(answers)))
+            answers.append(self.reload())
+        self.assertEqual([self.derived(one) for one in answers], [set()] + [{(name, 'A') for name in held}] * 2)
+
     def test_a_class_with_a_new_base_is_not_derived_from_it(self):
         text = 'class A: pass\n%sclass K(%sA): pass\nR = [K]\n'
         self.write(m=text % ('', ''))
