@@ -190,28 +190,25 @@ def holding(objects):
     What many dictionaries hold is asked for at once, which takes a tenth of the time of going through each; and all steps
     are taken for these before the next, for which the processor has to get them from memory once.
     """
-    ids, library, found = set(map(id, objects)), (host.standard_library() or '?') + '/', []
-    leads = leading if all(host.sys.getrefcount(one) < host.COUNTED for one in objects) else looked_through
-    items, size = list(host.sys.modules.items()), max(64, len(objects))
+    library, found, ids = (host.standard_library() or '?') + '/', [], set(map(id, objects))
+    countable = all(host.sys.getrefcount(one) < host.COUNTED for one in objects)
+    items, size = list(host.sys.modules.items()), max(64, min(len(objects), 512))
     for start in range(0, len(items), size):
         part = [(name, namespace, file) for name, namespace, file in entries(items[start:start + size]) if type(file) is str and
                 not file.startswith(library) and INSTALLED[0] not in file and INSTALLED[1] not in file]
-        if part and leads(objects, ids, [row[1] for row in part]):
-            found.extend(row for row in part if leads(objects, ids, [row[1]]))
+        if part and (not countable or raises_count(objects, [namespace for _, namespace, _ in part])):
+            found.extend(row for row in part if not ids.isdisjoint(map(id, host.gc.get_referents(row[1]))))
     return made(*rows(found))
 
 
-def leading(objects, ids, namespaces):
-    """Whether NAMESPACES lead to one of OBJECTS, in one step that nothing comes between: a list of all that they lead to
-    raises the number of references to it."""
+def raises_count(objects, namespaces):
+    """Whether NAMESPACES lead to one of OBJECTS: a list of all that they lead to raises the number of references to it.
+
+    It is counted before and after that in one step of C, in which nothing else runs.
+    """
     count, held = host.sys.getrefcount, [[one] for one in namespaces]
     before, _, after = next(zip(map(list, [map(count, objects)]), map(host.gc.get_referents, *held), map(list, [map(count, objects)])))
     return before != after
-
-
-def looked_through(objects, ids, namespaces):
-    """The same where references cannot be counted."""
-    return not ids.isdisjoint(map(id, host.gc.get_referents(*namespaces)))
 
 
 def made(found, others):
