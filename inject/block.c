@@ -119,6 +119,7 @@ static void head_fill(struct mr_target *target, const struct region *region, con
 		.leave = target->stage + STAGE_LEAVE,
 		.ask = target->filters.may_ask,
 		.blocked = interpreter_blocked(&target->python),
+		.tracing = interpreter_tracing(&target->python),
 		.py = target->python.calls,
 	};
 }

@@ -39,7 +39,6 @@ static const struct {
 	{ "PyEval_EvalCode", NULL, true },
 	{ "Py_AddPendingCall", NULL, true },
 	{ "PyMemoryView_FromMemory", NULL, true },
-	{ "PySys_GetObject", NULL, true },
 	{ "Py_DecRef", NULL, true },
 	{ "PyDict_New", NULL, true },
 	{ "PyDict_SetItemString", NULL, true },
@@ -50,7 +49,6 @@ static const struct {
 	{ "PyErr_Clear", NULL, true },
 	{ "PyErr_NormalizeException", NULL, true },
 	{ "PyException_SetTraceback", NULL, true },
-	{ "PyObject_CallFunction", NULL, true },
 	{ "PyObject_CallMethod", NULL, true },
 	{ "PyThreadState_Get", NULL, true },
 	{ "PyThreadState_EnterTracing", NULL, false },
@@ -300,6 +298,11 @@ int interpreter_find(struct images *images, const struct mr_facts *facts, struct
 uint64_t interpreter_blocked(const struct interpreter *python)
 {
 	return ~(UINT64_C(1) << ((python->facts.musl ? MUSL_SIGSYNCCALL : GLIBC_SIGSETXID) - 1));
+}
+
+uint64_t interpreter_tracing(const struct interpreter *python)
+{
+	return python->facts.minor > 10 ? 0 : python->facts.minor > 6 ? 44 : 40;
 }
 
 /* Up to 3.6 it is a variable, and Py_IsInitialized says no from early on. */

@@ -43,6 +43,12 @@ bool interpreter_own(const struct interpreter *python, struct image *image);
  */
 uint64_t interpreter_blocked(const struct interpreter *python);
 
+/*
+ * The offset of `tracing` in PyThreadState where no function counts it (before 3.11), else 0. Extensions are compiled against that
+ * struct, so no build of these versions may have another.
+ */
+uint64_t interpreter_tracing(const struct interpreter *python);
+
 /* Is it shutting down? For versions that have no function to ask (3.6); false for the others. */
 bool interpreter_finalizing(const struct interpreter *python);
 

@@ -155,6 +155,7 @@ class Context:
         try:
             if self.collecting:
                 gc.enable()
+                self.collecting = False      # from now on it is for FUNCTION to say
             _signal.pthread_sigmask(_signal.SIG_SETMASK, self.old_mask)
             return function(*args)
         finally:

@@ -19,7 +19,7 @@
 #define REGION_SLOTS	16
 
 #define REQUEST_MAGIC	0x686374612d726d00	/* "\0mr-atch" */
-#define REQUEST_VERSION 7
+#define REQUEST_VERSION 8
 
 /* Offsets that the assembly needs; checked against the structs below. */
 #define FRAME_CALLS	0
@@ -111,10 +111,10 @@ struct request_python {
 	uint64_t Py_IsInitialized, Py_IsFinalizing;
 	uint64_t PyGILState_GetThisThreadState, PyThreadState_GetUnchecked, PyGILState_Ensure, PyGILState_Release;
 	uint64_t Py_CompileString, PyEval_EvalCode, Py_AddPendingCall;
-	uint64_t PyMemoryView_FromMemory, PySys_GetObject, Py_DecRef;
+	uint64_t PyMemoryView_FromMemory, Py_DecRef;
 	uint64_t PyDict_New, PyDict_SetItemString, PyDict_Clear, PyImport_AddModule;
 	uint64_t PyErr_Fetch, PyErr_Restore, PyErr_Clear, PyErr_NormalizeException, PyException_SetTraceback;
-	uint64_t PyObject_CallFunction, PyObject_CallMethod;
+	uint64_t PyObject_CallMethod;
 	uint64_t PyThreadState_Get, PyThreadState_EnterTracing, PyThreadState_LeaveTracing;
 	uint64_t PyInterpreterState_Head, PyInterpreterState_Next;
 	uint64_t PyThreadState_SetAsyncExc, PyThread_get_thread_ident, PyExc_KeyboardInterrupt;
@@ -159,6 +159,7 @@ struct request_block {
 	uint64_t ask;		/* the main thread may ask the kernel for pending signals: see stage_frame */
 	uint64_t boot_ns;	/* CLOCK_MONOTONIC: from then on boot.py is made, with the GIL held */
 	uint64_t blocked;	/* the signal mask of a thread that works for us */
+	uint64_t tracing;	/* where PyThreadState counts calls of trace functions, 0: there are functions for that */
 	uint64_t token;		/* by which the tool knows its own request */
 	uint64_t line;		/* where our code waited when it was interrupted last, 0 unknown: in `file`, NUL-terminated */
 	char file[WHERE_MAX];

@@ -15,7 +15,7 @@
 
 #define FN(block, name) ((__typeof__(&name))(block)->py.name)
 
-enum { BOOT_RUNS = 1000 };
+enum { BOOT_RUNS = 1000, OUR_LEVELS = 500 };
 
 /* Those that some headers lack or have as macros: the type is stated here. */
 typedef PyObject *compile_function(const char *, const char *, int);
@@ -85,36 +85,19 @@ static enum request_refusal interpreter_state(const struct request_block *block)
 }
 
 /*
- * Trace and profile functions of the program must not see our code. From 3.11 on CPython has a call for that. Before,
- * they are taken off and put back by sys.settrace and sys.setprofile, called from C so that nothing traces the calls.
+ * Trace and profile functions of the program must not see our code. Before 3.11, which has functions for that, the thread's count of
+ * calls of them is raised by hand. They cannot be taken off and put back: sys.setprofile() makes Python functions of those in C
+ * (cProfile), whose objects cannot be called.
  */
-static PyObject *tracer_take(struct request_block *block, const char *get, const char *set)
+static void tracing_count(const struct request_block *block, int by)
 {
-	PyObject *getter = FN(block, PySys_GetObject)(get);
-	PyObject *setter = FN(block, PySys_GetObject)(set);
-	PyObject *old = getter ? FN(block, PyObject_CallFunction)(getter, NULL) : NULL;
-	PyObject *done = old && setter ? FN(block, PyObject_CallFunction)(setter, "z", NULL) : NULL;
+	PyThreadState *state = FN(block, PyThreadState_Get)();
+	uint64_t change = by > 0 ? block->py.PyThreadState_EnterTracing : block->py.PyThreadState_LeaveTracing;
 
-	if (done)
-		FN(block, Py_DecRef)(done);
-	else
-		FN(block, PyErr_Clear)();
-	return old;
-}
-
-static void tracer_return(struct request_block *block, const char *set, PyObject *old)
-{
-	PyObject *setter = FN(block, PySys_GetObject)(set);
-	PyObject *done;
-
-	if (!old)
-		return;
-	done = setter ? FN(block, PyObject_CallFunction)(setter, "O", old) : NULL;
-	if (done)
-		FN(block, Py_DecRef)(done);
-	else
-		FN(block, PyErr_Clear)();
-	FN(block, Py_DecRef)(old);
+	if (change)
+		((state_function *)change)(state);
+	else if (block->tracing)
+		*(int *)((char *)state + block->tracing) += by;
 }
 
 /*
@@ -231,32 +214,41 @@ static void python_run(struct request_block *block)
 	FN(block, Py_DecRef)(view);
 }
 
+/*
+ * Does the recursion limit leave no room for our frames? A frame of Python may stand for three levels: it, and C code that called
+ * it. The limit is left alone where it can be: it is the program's to read and to set, for all its threads.
+ */
+static int crowded(const struct request_block *block, int limit)
+{
+	PyObject *frame = (PyObject *)FN(block, PyEval_GetFrame)(), *last = NULL;
+	int levels = OUR_LEVELS;
+
+	for (; frame && levels < limit; levels += 3) {
+		frame = FN(block, PyObject_GetAttrString)(frame, "f_back");
+		FN(block, Py_DecRef)(last);
+		last = frame;
+	}
+	FN(block, Py_DecRef)(last);
+	FN(block, PyErr_Clear)();	/* the last one's f_back is None, which has none */
+	return levels >= limit;
+}
+
 /* With no tracer of the program's, with its pending exception kept, and with room for our frames. */
 static void python_run_aside(struct request_block *block)
 {
-	state_function *enter = (state_function *)block->py.PyThreadState_EnterTracing;
-	state_function *back = (state_function *)block->py.PyThreadState_LeaveTracing;
-	PyThreadState *state = enter ? FN(block, PyThreadState_Get)() : NULL;
-	PyObject *type, *value, *traceback, *trace = NULL, *profile = NULL;
+	PyObject *type, *value, *traceback;
 	int limit = FN(block, Py_GetRecursionLimit)();
-	int more = limit > INT_MAX - 500 ? limit : limit + 500;
+	int more = limit;
 
 	FN(block, PyErr_Fetch)(&type, &value, &traceback);
-	FN(block, Py_SetRecursionLimit)(more);
-	if (state) {
-		enter(state);
-	} else {
-		trace = tracer_take(block, "gettrace", "settrace");
-		profile = tracer_take(block, "getprofile", "setprofile");
+	if (limit <= INT_MAX - OUR_LEVELS && crowded(block, limit)) {
+		more += OUR_LEVELS;
+		FN(block, Py_SetRecursionLimit)(more);
 	}
+	tracing_count(block, 1);
 	python_run(block);
-	if (state) {
-		back(state);
-	} else {
-		tracer_return(block, "setprofile", profile);
-		tracer_return(block, "settrace", trace);
-	}
-	if (FN(block, Py_GetRecursionLimit)() == more)
+	tracing_count(block, -1);
+	if (more != limit && FN(block, Py_GetRecursionLimit)() == more)
 		FN(block, Py_SetRecursionLimit)(limit);
 	FN(block, PyErr_Restore)(type, value, traceback);
 }

@@ -476,6 +476,39 @@ class GoodGuest(ReloadTest):
             self.assertEqual(s.ask(look), before)
             s.target.stop()
 
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_a_profiler_in_c_goes_on_and_does_not_see_us(self, python):
+        main = 'import cProfile\n\n\ndef called():\n    pass\n\n\nprofile = cProfile.Profile()\nprofile.enable()\n'
+        seen = '(called(), profile.disable(), [e.callcount for e in profile.getstats() if "%s" in str(e.code)])[2]'
+        with shop(python, files={'main.py': main}) as s:
+            for command in (['exec', '1'], ['stale']):
+                self.assertStatus(s.attach(*command), 0)
+            self.assertEqual((s.ask(seen % 'called'), s.ask(seen % '<mr-attach')), ('[1]', '[]'))
+            s.target.stop()
+
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_what_the_code_switches_stays(self, python):
+        switch = 'import gc, sys\ngc.disable()\nsys.setrecursionlimit(%d)\nsys.setprofile(lambda *_: None)\n'
+        look = '[(m("gc").isenabled(), m("sys").getrecursionlimit(), callable(m("sys").getprofile())) for m in [__import__]][0]'
+        with shop(python) as s:
+            limit = int(s.ask('__import__("sys").getrecursionlimit()'))
+            self.assertEqual(s.attach('exec', 'import sys; sys.getrecursionlimit()').value, str(limit))
+            self.assertStatus(s.attach('exec', switch % (limit + 500)), 0)
+            self.assertEqual(s.ask(look), '(False, %d, True)' % (limit + 500))
+            self.assertStatus(s.attach('exec', 'import gc, sys; gc.enable(); sys.setprofile(None)'), 0)
+            self.assertEqual(s.ask(look), '(True, %d, False)' % (limit + 500))
+            s.target.stop()
+
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_deep_in_its_own_frames(self, python):
+        main = ('import os, sys\n\n\ndef deep(n):\n    if n:\n        return deep(n - 1)\n    os.write(1, b\'{"ready": true}\\n\')\n'
+                '    os.read(0, 1)\n\n\ndeep(sys.getrecursionlimit() - 60)\n'
+                'os.write(1, (\'{"limit": %d}\\n\' % sys.getrecursionlimit()).encode())\n')
+        with shop(python, files={'main.py': main}) as s:
+            self.assertEqual(s.attach('exec', '1').value, '1')
+            s.target.leave()
+            self.assertEqual(s.target.hear()['limit'], 1000)
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -77,6 +77,8 @@ class Interrupts(unittest.TestCase):
             try:
                 self.assertEqual(run('import gc; gc.isenabled()')['value'], str(enabled))
                 self.assertEqual(gc.isenabled(), enabled)
+                run('import gc; (gc.disable if gc.isenabled() else gc.enable)()')
+                self.assertEqual(gc.isenabled(), not enabled)
             finally:
                 gc.enable()
 

@@ -153,12 +153,6 @@ static void *f_view(char *memory, long size, int flags)
 	return &fake.initialized;
 }
 
-static void *f_get(const char *name)
-{
-	note("get(%s) ", name);
-	return &fake.finalizing;
-}
-
 static void f_decref(const void *object)
 {
 	if (object)
@@ -182,13 +176,6 @@ static void f_restore(const char *type, const char *value, const char *traceback
 static void f_clear(void)
 {
 	note("clear ");
-}
-
-static void *f_call(const void *function, const char *format, ...)
-{
-	(void)function;
-	note("call(%s) ", format ? format : "");
-	return &fake.held;
 }
 
 static void *f_state(void)
@@ -255,6 +242,8 @@ static int f_line(const void *frame)
 
 static void *f_attribute(const void *object, const char *name)
 {
+	if (object == &fake.runs && strcmp(name, "f_back") == 0)
+		return fake.frames_below-- > 0 ? &fake.runs : NULL;
 	if (object == &fake.runs && strcmp(name, "f_code") == 0)
 		return &fake.limit_at_run;
 	return object == &fake.limit_at_run && strcmp(name, "co_filename") == 0 ? &fake.file : NULL;
@@ -282,14 +271,12 @@ static void python_fakes(struct request_python *py)
 	FAKE(PyDict_SetItemString, f_set);
 	FAKE(PyDict_Clear, f_names_clear);
 	FAKE(PyImport_AddModule, f_module);
-	FAKE(PySys_GetObject, f_get);
 	FAKE(Py_DecRef, f_decref);
 	FAKE(PyErr_Fetch, f_fetch);
 	FAKE(PyErr_Restore, f_restore);
 	FAKE(PyErr_Clear, f_clear);
 	FAKE(PyErr_NormalizeException, f_normalize);
 	FAKE(PyException_SetTraceback, f_traceback);
-	FAKE(PyObject_CallFunction, f_call);
 	FAKE(PyObject_CallMethod, f_method);
 	FAKE(PyThreadState_Get, f_state);
 	FAKE(PyThreadState_EnterTracing, f_enter);

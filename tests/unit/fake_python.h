@@ -21,7 +21,7 @@ extern struct fake_python {
 	char journal[4096];		/* what happened, as words */
 
 	/* how the fakes answer */
-	int initialized, finalizing, interpreters, held, no_state, no_frame, queue_result, runs_that_fail, recursion_limit, tracing_calls;
+	int initialized, finalizing, interpreters, held, no_state, no_frame, queue_result, runs_that_fail, recursion_limit, tracing_calls, frames_below;
 	const char *file;		/* of the frame; NULL: it is no text */
 	void *code_object;		/* NULL: it cannot be compiled */
 	void (*during_run)(void);

@@ -26,7 +26,7 @@ TestSuite(stub, .init = setup, .timeout = 20);
 #define RUN_BEGINS "view(block,65536,0x200) set(view,view) set(__builtins__,builtins) compile(boot,<mr-attach>,257) "
 #define RUN "run(code,names) decref(object) "
 #define RUN_ENDS "decref(code) view.release() empty(names) set(__builtins__,builtins) clear decref(names) decref(view) "
-static const char whole_run[] = "fetch enter " RUN_BEGINS RUN RUN_ENDS "leave restore ";
+static const char whole_run[] = "fetch frame clear enter " RUN_BEGINS RUN RUN_ENDS "leave restore ";
 
 static void expect_journal(const char *before, const char *run, const char *after)
 {
@@ -55,7 +55,7 @@ Test(stub, parked_runs_with_the_gil_and_leaves_nothing)
 	cr_expect_leq(fake.block->entered_ns, fake.block->started_ns);
 	cr_expect_leq(fake.block->started_ns, fake.block->ended_ns);
 	cr_expect_eq(fake.recursion_limit, 1000);
-	cr_expect_gt(fake.limit_at_run, 1000, "room for our own frames");
+	cr_expect_eq(fake.limit_at_run, 1000);
 	cr_expect_eq(fake.tracing_calls, 0);
 }
 
@@ -66,7 +66,7 @@ Test(stub, boot_runs_again_when_something_was_raised_in_it)
 {
 	fake.runs_that_fail = 2;
 	fake_enter(STUB_PARKED);
-	expect_journal("check ensure fetch enter ", RUN_BEGINS RAISED RAISED RUN RUN_ENDS, "leave restore release(5) ");
+	expect_journal("check ensure fetch frame clear enter ", RUN_BEGINS RAISED RAISED RUN RUN_ENDS, "leave restore release(5) ");
 	cr_expect_eq(fake.runs, 3);
 }
 
@@ -246,16 +246,27 @@ Test(stub, before_it_is_filled_nothing_starts)
 	cr_expect_eq(fake.block->phase, PHASE_NONE);
 }
 
-Test(stub, without_EnterTracing_the_tracers_are_taken_off_and_put_back)
+static void tracing_is_counted(void)
+{
+	cr_expect_eq(fake.tracing_calls, 1);
+}
+
+Test(stub, without_EnterTracing_the_count_of_the_thread_is_raised)
 {
 	fake.block->py.PyThreadState_EnterTracing = fake.block->py.PyThreadState_LeaveTracing = 0;
+	fake.block->tracing = (uint64_t)((char *)&fake.tracing_calls - (char *)&fake.held);
+	fake.during_run = tracing_is_counted;
 	fake_enter(STUB_PARKED);
-	expect_journal("check ensure fetch "
-		       "get(gettrace) get(settrace) call() call(z) decref(object) "
-		       "get(getprofile) get(setprofile) call() call(z) decref(object) ",
-		       RUN_BEGINS RUN RUN_ENDS,
-		       "get(setprofile) call(O) decref(object) decref(object) "
-		       "get(settrace) call(O) decref(object) decref(object) restore release(5) ");
+	expect_journal("check ensure fetch frame clear ", RUN_BEGINS RUN RUN_ENDS, "restore release(5) ");
+	cr_expect_eq(fake.tracing_calls, 0);
+}
+
+Test(stub, deep_in_the_programs_own_frames_the_recursion_limit_has_room_for_ours)
+{
+	fake.frames_below = 200;
+	fake_enter(STUB_PARKED);
+	cr_expect_gt(fake.limit_at_run, 1000);
+	cr_expect_eq(fake.recursion_limit, 1000);
 }
 
 Test(stub, the_largest_recursion_limit_stays_one)
