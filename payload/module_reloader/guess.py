@@ -180,9 +180,12 @@ def another(result, statement, there, paths, prefix):
 def left_over(result, module, bound, tree, runtime, classes):
     """Names that the source does not bind: who bound them cannot be known."""
     starred = {}
-    for there in trees.starred(tree.body):
-        starred.update(order.starred(module.dict, there.level, there.module))
-    for name in sorted(set(starred) & set(module.dict) - bound - runtime):
+    for statement in tree.body:
+        for name in trees.bound(statement):
+            starred.pop(name, None)
+        for there in trees.starred([statement]):
+            starred.update(order.starred(module.dict, there.level, there.module))
+    for name in sorted(set(starred) & set(module.dict) - runtime):
         if module.dict[name] is not starred[name]:
             result.warnings.append('%s is not what the star import gives: it is left alone' % name)
     for name, value in sorted(module.dict.items(), key=lambda item: str(item[0])):

@@ -115,7 +115,7 @@ def compare_statements(plan, old_root, new_root, signatures):
                     'are needed to tell which cannot be read')
         return
     gone, come = units.compare(old, new)
-    fresh, come = come, come + host.part('shadow').overtaken(old, new)
+    fresh, come = come, come + host.part('shadow').overtaken(old, new, plan.module.dict)
     end, late = reached(plan.module, old, new), False
     lines = {line for unit in come for line in unit.lines + [unit.line] if line}
     for line, statement in trees.at_lines(examined.tree.body, lines):

@@ -248,10 +248,13 @@ def with_later(body, statements):
     return found
 
 
-def overtaken(old, new):
-    """The units of NEW that bind a name last now, and stand in OLD too, where another one did."""
-    before, there, found = last(old), {tuple(unit.tokens) for unit in old}, []
-    for name, unit in last(new).items():
+def overtaken(old, new, namespace=None):
+    """The units of NEW that bind a name last now, and stand in OLD too, where another one did.
+
+    NAMESPACE, of a module, tells what star imports give, as things stand.
+    """
+    before, there, found = last(old, namespace), {tuple(unit.tokens) for unit in old}, []
+    for name, unit in last(new, namespace).items():
         if name in before and tuple(unit.tokens) in there and before[name].tokens != unit.tokens:
             found.append(unit)
     return found
@@ -269,5 +272,10 @@ def rebound(body, statements, new, gone, come):
     return found
 
 
-def last(units):
-    return {name: unit for unit in units for name in unit.names()}
+def last(units, namespace):
+    found = {}
+    for unit in units:
+        found.update(dict.fromkeys(unit.names(), unit))
+        for level, name in host.part('units').starred(unit) if namespace is not None else ():
+            found.update(dict.fromkeys(order.starred(namespace, level, name), unit))
+    return found

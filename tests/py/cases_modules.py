@@ -65,6 +65,10 @@ case('star_import_below_own', {'n': 'A = 1\n', 'm': OWN + STAR, 'z': USER}, {'n'
 case('star_import_above_own', {'n': 'A = 1\n', 'm': STAR + OWN, 'z': USER}, {'n': 'A = 1\nX = 2\ndef f(): return "n"\n'}, '',
      'm.f(), m.X, z.f()', ('own', 1, 'own'))
 case('own_definition_left_above_a_star_import', {'n': 'X = 1\n', 'm': STAR + 'X = 2\n'}, {'m': STAR}, '', 'm.X', 1)
+case('star_leaves_what_it_hid', {'a': 'X = 1\ndef f(): return 1\n', 'm': 'X = 2\ndef f(): return 2\nfrom a import *\n'},
+     {'m': 'X = 2\ndef f(): return 2\n'}, '', 'm.X, m.f(), a.f()', (2, 2, 1))
+case('star_moves_above_own', {'a': 'X = 1\n', 'm': 'X = 2\nfrom a import *\n'}, {'m': 'from a import *\nX = 2\n'}, '', 'm.X', 2)
+case('star_moves_below_own', {'a': 'X = 1\n', 'm': 'from a import *\nX = 2\n'}, {'m': 'X = 2\nfrom a import *\n'}, '', 'm.X', 1)
 case('own_import_left_above_a_star_import', {'n': 'import os\n', 'm': STAR + 'import os\n'}, {'m': STAR}, '', 'hasattr(m, "os")', True)
 case('def_moves_under_if', {'b': 'R = [1]\ndef f(a=5): return a\n', 'a': 'from b import f as g\n'},
      {'b': 'R = [1]\nif R:\n    def f(a=3): return a\nelse:\n    f = None\n'}, 'h = a.g', 'a.g(), a.g is h, b.f is h', (3, True, True))

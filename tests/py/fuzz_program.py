@@ -8,7 +8,8 @@ import copy
 import sys
 
 MODULES = ('fa', 'fb', 'fc')
-PREFIX = 'STATE = {}\nRUNS = []\nRUNS.append(1)\n'
+# What they begin with: state, under names that no star import takes.
+PREFIX = '_STATE = {}\n_RUNS = []\n_RUNS.append(1)\n'
 KINDS = ['func'] * 6 + ['class'] * 4 + ['const'] * 3 + ['deco', 'deco', 'factory', 'lambda', 'derived', 'box', 'alias',
                                                        'from', 'from', 'import', 'star', 'enum', 'data', 'tuple',
                                                        'called', 'called', 'again', 'loop', 'maker', 'meta', 'counter']
@@ -66,11 +67,11 @@ class Program:
         for one in self.modules[module]:
             lines = '\n'.join(Text(names, self).statement(one))
             if one.wrap == 1:
-                lines = 'if STATE is not None:\n' + indented(lines)
+                lines = 'if _STATE is not None:\n' + indented(lines)
             elif one.wrap == 2:
                 lines = 'try:\n' + indented(lines) + '\nexcept NameError:\n    pass'
             elif one.wrap == 3:
-                lines = 'if RUNS:\n' + indented(lines) + '\nelse:\n    %s = None' % one.name
+                lines = 'if _RUNS:\n' + indented(lines) + '\nelse:\n    %s = None' % one.name
             parts.append('\n' * one.blank + lines + '\n')
         return PREFIX + ''.join(parts)
 
@@ -94,6 +95,15 @@ class Program:
                 if one.kind == 'star':
                     for name in self.names(one.target[0]).values():
                         found.setdefault((module, name), (set(), set()))[0].add((one.target[0], name))
+        return found
+
+    def too_early(self):
+        """{(module, name)} of what stands above what it reads when it is made: a fresh import may fail there, which `try` hides."""
+        found = set()
+        for module, there in self.modules.items():
+            places = {one.number: index for index, one in enumerate(there)}
+            found.update((module, one.name) for index, one in enumerate(there)
+                         if any(places.get(number, -1) > index for number in one.references()[0]))
         return found
 
     # --- edits
@@ -365,7 +375,7 @@ class Text:
         name = self.name(one.reads[0])
         if one.decos:
             return ['%s = %s(%s)' % (name, self.decorator(one.decos[0]), name)]
-        return ['%s = (%d, %s)' % (name, one.n, name)] if one.params % 3 else ['if STATE is not None:', '    %s = [%s, %d]' % (name, name, one.n)]
+        return ['%s = (%d, %s)' % (name, one.n, name)] if one.params % 3 else ['if _STATE is not None:', '    %s = [%s, %d]' % (name, name, one.n)]
 
     def loop(self, one):
         return ['%s = %d' % (one.name, one.params), 'for i in (1, %d):' % one.n, '    %s += i' % one.name]

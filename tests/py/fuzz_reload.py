@@ -81,7 +81,7 @@ class Run:
             self.live.write(**self.program.texts())
             self.modules = dict(zip(MODULES, self.live.load(*MODULES)))
             for module in self.modules.values():
-                module.STATE['kept'] = True
+                module._STATE['kept'] = True
             self.hold()
             for number, (program, action) in enumerate(self.steps[1:]):
                 self.where = 'edit %d (%s)' % (number + 1, action)
@@ -221,7 +221,7 @@ class Run:
             for here, (early, late) in program.dependencies().items():
                 for there, one in zip(edges.setdefault(here, (set(), set())), (early, late)):
                     there.update(one)
-        kept, seeds = set(), set(self.excused)
+        kept, seeds = set(), self.excused | self.program.too_early()     # an unchanged statement is not run again
         for entry in answer['modules']:
             name = entry['name']
             if name not in MODULES:          # a test's own file, edited meanwhile
@@ -252,14 +252,16 @@ class Run:
     def compare(self, made, told):
         defined = {(module, one.name): one.kind for module in MODULES for one in self.program.modules[module]}
         for name, module in self.modules.items():
-            if not module.STATE.get('kept') or len(module.RUNS) != len(made[name].RUNS):
+            if not module._STATE.get('kept') or len(module._RUNS) != len(made[name]._RUNS):
                 self.fail('%s lost its state', name)
-            mine = dict(probe.tell_module(module), STATE=None)
-            self.equal(mine, dict(told[name], STATE=None), name, 'after the reload')
+            mine = dict(probe.tell_module(module), _STATE=None)
+            self.equal(mine, dict(told[name], _STATE=None), name, 'after the reload')
         self.held = [one for one in self.held if one[:2] in defined]  # another of that name, later, has nothing to do with it
+        gone = []
         for module, name, what, value in self.held:
             there = probe.held_of(made[module], [name]).get((name, what))
             if there is None:
+                gone.append((module, name, what))    # one that comes later has nothing to do with it
                 continue
             self.counts['held'] += 1
             mine, its = probe.tell_held(what, value), probe.tell_held(what, there)
@@ -267,6 +269,7 @@ class Run:
                 mine, its = ([one for one in told if one[0] != 'state'] for told in (mine, its))
             if mine != its:
                 self.fail('the held %s of %s.%s: %s', what, module, name, difference(mine, its))
+        self.held = [one for one in self.held if one[:3] not in gone]
 
     def equal(self, mine, its, module, when):
         for name in sorted(set(mine) | set(its)):
