@@ -61,13 +61,19 @@ def classes_of(module):
             if id(value) in seen:
                 continue
             owner = host.class_dict(value).get('__module__')
-            if type(owner) is not str or owner != scope.text(module.dict.get('__name__')):
+            if type(owner) is not str or owner != scope.text(module.dict.get('__name__')) and not made_here(value, prefix + name, module):
                 continue
             seen.add(id(value))
             found.append((prefix + name, value))
             if len(prefix) < 200:
                 todo.append((prefix + name + '.', host.class_dict(value)))
     return found
+
+
+def made_here(kind, path, module):
+    """Whether a class that says it is of another module, such as the package that shows it, is this one's: its first function is."""
+    first = next((one for one in list(host.class_dict(kind).values()) if type(one) is host.FunctionType), None)
+    return first is not None and first.__globals__ is module.dict and first.__qualname__ == '%s.%s' % (path, first.__name__)
 
 
 def reachable(module):

@@ -188,6 +188,9 @@ class Transaction:
                 host.part('newcomers').note(loaded, self.journal)
             for namespace, names in before:
                 self.noted(namespace, names)
+            if notes is None and '__annotations__' in plan.module.dict:
+                made = plan.module.dict['__annotations__']
+                self.journal.note('item', plan.module.dict, '__annotations__', journals.ABSENT, made)
 
     def noted(self, namespace, before):
         """Write down what became of the names of a module, or of its annotations, that had those of BEFORE."""

@@ -37,6 +37,23 @@ case('class_attr_runtime_state', 'class K:\n    x = 0\n    def a(self): return 1
 case('init_changed_attr', 'class K:\n    def __init__(self): self.a = 1\n',
      'class K:\n    def __init__(self):\n        self.a = 1\n        self.b = 2\n', 'k = m.K()',
      'getattr(k, "b", "missing"), m.K().b', ('missing', 2))
+SHOWN = 'class K:\n    x = %d\n    def a(self): return %d\n%sK.__module__ = "other"\n'
+case('shown_as_another_modules', SHOWN % (1, 1, ''), SHOWN % (2, 2, '    def b(self): return 3\n'), 'k = m.K()',
+     'k.x, k.a(), k.b(), m.K.__module__', (2, 2, 3, 'other'))
+OLD_WAYS = """import abc, functools
+class own:
+    __isabstractmethod__ = True
+class K(abc.ABC):
+    @abc.abstractproperty
+    def p(self): pass
+    @abc.abstractclassmethod
+    def c(self): pass
+    @abc.abstractstaticmethod
+    def s(): pass
+    o = own()
+    def a(self): return %d
+"""
+case('abstract_in_other_ways', OLD_WAYS % 1, OLD_WAYS % 2, 'a = m.K.a', 'sorted(m.K.__abstractmethods__), a(0)', (list('cops'), 2))
 case('base_added', 'class B:\n    def b(self): return "b"\nclass K: pass\n',
      'class B:\n    def b(self): return "b"\nclass K(B): pass\n', 'k = m.K()', 'k.b(), isinstance(k, m.B)', ('b', True))
 AB = 'class A:\n    def a(self): return "A"\nclass B:\n    def a(self): return "B"\n'

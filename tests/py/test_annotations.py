@@ -45,6 +45,19 @@ class Annotations(Program):
             with self.subTest(name):
                 self.check(FUTURE + PAIR, FUTURE + after, expected)
 
+    def test_the_first_of_a_module(self):
+        for feature in ('', FUTURE)[:1 + (sys.version_info >= (3, 7))]:
+            for fails in (False, True):
+                self.write(m=feature + 'A = 0\n')
+                m = self.load('m')
+                self.write(m=feature + 'A: int = 0\nB: int = 0\n' + 'X = 1 / 0\n' * fails)
+                self.assertEqual(self.attempt()['status'], int(fails))
+                self.assertEqual([] if fails else sorted(told(m)), [] if fails else ['A', 'B'])
+                command('undo')
+                self.assertNotIn('__annotations__', m.__dict__)
+                self.assertFalse(getattr(m, '__annotations__', None))
+                del sys.modules['m']
+
     def test_of_a_class(self):
         for name in ('annotation only', 'name left'):
             after, expected = CASES[name]
