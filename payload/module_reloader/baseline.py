@@ -10,6 +10,7 @@ from . import codes, host, scope, sources, state
 
 DEPTH = 12
 NAME = type.__dict__['__name__']             # read past whatever a metaclass does about attributes
+METHODS = (host.FunctionType, staticmethod, classmethod, property)
 FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func'}
 
 
@@ -71,9 +72,10 @@ def classes_of(module):
 
 
 def made_here(kind, path, module):
-    """Whether a class that says it is of another module, such as the package that shows it, is this one's: its first function is."""
-    first = next((one for one in list(host.class_dict(kind).values()) if type(one) is host.FunctionType), None)
-    return first is not None and first.__globals__ is module.dict and first.__qualname__ == '%s.%s' % (path, first.__name__)
+    """Whether a class that says it is of another module, such as the package that shows it, is this one's: its first method is."""
+    members = [value for value in list(host.class_dict(kind).values()) if host.among(type(value), METHODS)]
+    return any(one.__globals__ is module.dict and one.__qualname__ == '%s.%s' % (path, one.__name__)
+               for value in members[:1] for one in inner_functions(value))
 
 
 def reachable(module):

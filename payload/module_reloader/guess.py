@@ -8,6 +8,8 @@ filled since.  Other statements leave no trace that could be compared: they are 
 """
 from . import baseline, codes, decorators, fields, host, order, shadow, trees, units
 
+SLOT = type(host.FunctionType.__globals__)
+
 
 class Guess:
     def __init__(self):
@@ -86,6 +88,8 @@ def compare_constant(guess, statement, namespace, keep, prefix=''):
     try:
         source = trees.literal(value)
     except host.faults(ValueError, TypeError):
+        source = host
+    if source is host or type(namespace[names[0]]) is SLOT:  # what a field is given, a decorator that makes slots has taken
         guess.warnings.append('line %d: %s cannot be compared with what the module ran before, and was not run again'
                               % (statement.lineno, ', '.join(names)))
         return False
@@ -449,7 +453,7 @@ def compare_class(result, kind, path, paths, functions, scope, nodes):
     if type(kind) is type and not path[-1].decorator_list:
         result.warnings.extend('%s.%s is not bound by the source: it is left alone' % (name, member)
                                for member, value in sorted(namespace.items()) if member not in bound and
-                               not member.startswith('__') and type(value) is not type(host.FunctionType.__globals__))
+                               not member.startswith('__') and type(value) is not SLOT)
     if statements or gone or built or lost:
         result.members.append((path, shadow.with_later(path[-1].body, statements), gone, (built, lost)))
 

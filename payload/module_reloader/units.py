@@ -96,7 +96,7 @@ def instructions(code):
 
 
 def protected(code):
-    """The ranges of CODE that a handler protects, from 3.11 on: (start, end)."""
+    """The ranges of CODE that a handler protects, from 3.11 on: (start, end, where the handler begins)."""
     table, position, numbers = getattr(code, 'co_exceptiontable', b''), 0, []
     while position < len(table):
         value = table[position] & 63
@@ -105,7 +105,39 @@ def protected(code):
             value = value << 6 | table[position] & 63
         position += 1
         numbers.append(value)
-    return [(start * 2, (start + size) * 2) for start, size in zip(numbers[0::4], numbers[1::4])]
+    return [(start * 2, (start + size) * 2, handler * 2) for start, size, handler in zip(numbers[0::4], numbers[1::4], numbers[2::4])]
+
+
+
+def rejoined(found, ranges, end):
+    """(start, end) of what lies before END between the way out of line and the way back: the rest of a branch, an `else`.
+
+    RANGES have handlers out of line. What is there may have a copy of what comes next, up to a return: its lines tell.
+    """
+    after, number = None, {one.offset: number for number, one in enumerate(found)}
+
+    def back(start, lines):
+        return min([one.offset for one in found if start < one.offset <= end and one.line in lines - {None}] or [end])
+
+    for start, last, handler in ranges:      # before 3.12 handlers stand in line, below the `else`
+        yield start, handler if handler <= end else last
+    for one in found:
+        above = [span for span in ranges if span[2] <= one.offset]
+        if one.offset <= end and one.target is not None and one.target > end:
+            lines = set()
+            for its in found[number.get(one.target, len(found)):]:
+                lines.add(its.line)
+                if its.name.startswith(('RETURN', 'RERAISE', 'JUMP_')):
+                    break
+            yield one.offset, back(one.offset, lines - {one.line})
+        elif one.offset > end and above:
+            _, last, handler = max(above, key=lambda span: span[2::-2])
+            start = min(span[0] for span in above if span[2] == handler)
+            after = set() if one.name == 'POP_EXCEPT' else after if after is None else after | {one.line}
+            if one.target is not None and one.target <= end:
+                yield start, one.target
+            elif one.name.startswith('RETURN') and after is not None:
+                yield start, back(last - 1, after)
 
 
 def common_constants():
@@ -201,7 +233,8 @@ def cut(found, code):
         if one.target is not None:
             spans.append((min(one.offset, one.target), max(one.offset, one.target)))
     end = next((one.offset for one in found if one.name.startswith('RETURN')), len(code.co_code))
-    spans = [span for span in spans if span[1] <= end] + [span for span in protected(code) if span[0] < end]
+    ranges = [span for span in protected(code) if span[0] < end]
+    spans = [span for span in spans if span[1] <= end] + list(rejoined(found, ranges, end))
     reach, spans = -1, sorted(spans)
     for before, one in zip([None] + found, found):
         if one.offset > end:

@@ -22,6 +22,13 @@ case('enum_auto_renumbered', AUTO % '', AUTO % '    A = enum.auto()\n', 'b = m.E
      (1, 2, True))
 case('branch_switched', 'if True:\n    x = 1\nelse:\n    y = 2\n', 'if False:\n    x = 1\nelse:\n    y = 2\n', '',
      'hasattr(m, "x"), m.y', (False, 2))
+# What a branch did not run is no statement that ran and moved.
+RAISES = 'try:\n    missing\nexcept NameError:\n    a = 1\nelse:\n    b = 2\n%s%s'
+for where, rest in ('last', ''), ('in_between', 'c = 3\n'):
+    case('moved_out_of_an_else_' + where, RAISES % ('    x = 1\n', rest), 'x = 1\n' + RAISES % ('', rest), '', 'm.x', 1)
+case('moved_out_of_a_branch', 'y = 0\nif y:\n    a = 1\n    x = 1\n', 'y = 0\nx = 1\nif y:\n    a = 1\n', '', 'm.x', 1)
+ONCE = 'L = []\ntry:\n    L.append(1)\nexcept NameError as e:\n    a = 1\nelse:\n    b = 2\nc = %d\n'
+case('statement_below_an_else', ONCE % 1, ONCE % 2, '', 'm.L, m.c', ([1], 2))
 case('class_body_with_effects', {'n': 'L = []\n', 'm': 'import n\nclass K:\n    n.L.append(1)\n    def a(self): return 1\n'},
      {'m': 'import n\nclass K:\n    n.L.append(1)\n    def a(self): return 2\n'}, 'k = m.K()', 'k.a(), n.L', (2, [1]))
 case('function_renamed', F1 + 'def other(): return 5\n', 'def g(): return 1\ndef other(): return 6\n', 'h = m.f',

@@ -37,7 +37,7 @@ case('class_attr_runtime_state', 'class K:\n    x = 0\n    def a(self): return 1
 case('init_changed_attr', 'class K:\n    def __init__(self): self.a = 1\n',
      'class K:\n    def __init__(self):\n        self.a = 1\n        self.b = 2\n', 'k = m.K()',
      'getattr(k, "b", "missing"), m.K().b', ('missing', 2))
-SHOWN = 'class K:\n    x = %d\n    def a(self): return %d\n%sK.__module__ = "other"\n'
+SHOWN = 'class K:\n    x = %d\n    @classmethod\n    def c(cls): pass\n    def a(self): return %d\n%sK.__module__ = "other"\n'
 case('shown_as_another_modules', SHOWN % (1, 1, ''), SHOWN % (2, 2, '    def b(self): return 3\n'), 'k = m.K()',
      'k.x, k.a(), k.b(), m.K.__module__', (2, 2, 3, 'other'))
 OLD_WAYS = """import abc, functools

@@ -44,6 +44,9 @@ def fails(function):
 FORESEEN = ('changed', 'added', 'removed', 'rebound', 'executed', 'derived', 'kept_old', 'running_old', 'warnings')
 ONLY_RUNNING_TELLS = {
     'def_moves_under_if': ['rebound'],       # which branch runs
+    'moved_out_of_a_branch': ['added'],
+    'moved_out_of_an_else_last': ['added'],
+    'moved_out_of_an_else_in_between': ['added'],
 }
 
 

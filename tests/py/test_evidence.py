@@ -264,6 +264,19 @@ class Seen(Program):
             self.reload(keep=['X'])
         self.assertEqual([one['name'] for one in command('stale')['modules']], ['m'])
 
+    def test_fields_that_a_decorator_made_slots(self):
+        """What the source gives them cannot be seen any more, and is no reason to refuse (attrs)."""
+        sys.dont_write_bytecode = True
+        text = ('def slotted(c):\n    names = "__dict__", "__weakref__", "a"\n    members = {k: v for k, v in c.__dict__.items() if k not in names}\n'
+                '    return type(c)(c.__name__, c.__bases__, dict(members, __slots__=("a",)))\n'
+                '@slotted\nclass K:\n    a: int = 5\n')
+        self.write(m=text + F1)
+        m = self.load('m')
+        self.write(m=text + F2)
+        warnings = self.entry(self.reload())['warnings']
+        self.assertIn('line 7: a cannot be compared with what the module ran before, and was not run again', warnings)
+        self.assertEqual(m.f(), 2)
+
 
 class Branches(Program):
     def test_constants_of_a_branch_that_did_not_run(self):
