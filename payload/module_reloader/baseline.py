@@ -11,7 +11,8 @@ from . import codes, host, scope, sources, state
 DEPTH = 12
 NAME = type.__dict__['__name__']             # read past whatever a metaclass does about attributes
 METHODS = (host.FunctionType, staticmethod, classmethod, property)
-FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func'}
+FUNCTOOLS = {'_lru_cache_wrapper': '__wrapped__', 'cached_property': 'func', 'partial': 'func', 'partialmethod': 'func',
+             'singledispatchmethod': 'func'}
 
 
 def inner_functions(value, depth=0):

@@ -54,6 +54,8 @@ class K(abc.ABC):
     def a(self): return %d
 """
 case('abstract_in_other_ways', OLD_WAYS % 1, OLD_WAYS % 2, 'a = m.K.a', 'sorted(m.K.__abstractmethods__), a(0)', (list('cops'), 2))
+DISPATCHED = OLD_WAYS + '    @functools.singledispatchmethod\n    @abc.abstractmethod\n    def d(self, a): pass\n'
+case('abstract_and_dispatched', DISPATCHED % 1, DISPATCHED % 2, 'a = m.K.a', 'sorted(m.K.__abstractmethods__)', list('cdops'), (3, 8))
 case('base_added', 'class B:\n    def b(self): return "b"\nclass K: pass\n',
      'class B:\n    def b(self): return "b"\nclass K(B): pass\n', 'k = m.K()', 'k.b(), isinstance(k, m.B)', ('b', True))
 AB = 'class A:\n    def a(self): return "A"\nclass B:\n    def a(self): return "B"\n'
