@@ -63,7 +63,8 @@ def classes_of(module):
             if id(value) in seen:
                 continue
             owner = host.class_dict(value).get('__module__')
-            if type(owner) is not str or owner != scope.text(module.dict.get('__name__')) and not made_here(value, prefix + name, module):
+            if type(owner) is not str or owner != scope.text(module.dict.get('__name__')) and \
+                    not made_here(value, prefix + name, module):
                 continue
             seen.add(id(value))
             found.append((prefix + name, value))
@@ -73,7 +74,7 @@ def classes_of(module):
 
 
 def made_here(kind, path, module):
-    """Whether a class that says it is of another module, such as the package that shows it, is this one's: its first method is."""
+    """Whether a class that says it is of another module, as a package's interface does, is this one's: its first method is."""
     members = [value for value in list(host.class_dict(kind).values()) if host.among(type(value), METHODS)]
     return any(one.__globals__ is module.dict and one.__qualname__ == '%s.%s' % (path, one.__name__)
                for value in members[:1] for one in inner_functions(value))

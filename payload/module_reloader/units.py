@@ -105,7 +105,8 @@ def protected(code):
             value = value << 6 | table[position] & 63
         position += 1
         numbers.append(value)
-    return [(start * 2, (start + size) * 2, handler * 2) for start, size, handler in zip(numbers[0::4], numbers[1::4], numbers[2::4])]
+    return [(start * 2, (start + size) * 2, handler * 2)
+            for start, size, handler in zip(numbers[0::4], numbers[1::4], numbers[2::4])]
 
 
 
