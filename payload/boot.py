@@ -184,12 +184,38 @@ class Context:
         """Do ACTION when the work has ended, however it did, whether it was done before or not."""
         self.ends.append(action)
 
+    def put_back(self):
+        """Make all be as it was before the work, but for what it was for; again, if something ended this in the middle."""
+        for action in self.ends:
+            action()
+        if self.collecting:
+            gc.enable()
+
     def take(self, error):
         return take(error)
 
     def failure(self, error):
         """The `error` of the answer for what ended the work."""
         return error.error if isinstance(error, Failed) else late('failure_of')(self, error)
+
+
+class Guard:
+    """Lies in a dictionary of our thread.  When another thread forks, there is no such thread in the child: it is let go."""
+
+    def __init__(self, context):
+        self.context, self.getpid = context, builtin('posix').getpid
+        self.pid = self.getpid()
+
+
+class Armed(Guard):
+    """It is not let go here: no bytecode of it, at which a handler of the program might raise, ever runs in this process."""
+
+    def __del__(self):
+        try:
+            if self.getpid() != self.pid:
+                self.context.put_back()
+        except BaseException:                # would be printed, and nobody is there any more to be told
+            pass
 
 
 def word(offset):
@@ -236,6 +262,9 @@ def work(context, answer):
     request, kept['begun'] = context.request, True
     try:
         try:
+            alone = _thread._local()
+            alone.guard = Armed(context)
+            kept['alone'] = alone
             context.quiet()
             if request['command'] in ('exec', 'run'):
                 late('execute', 'execute')(request, context, answer)
@@ -281,10 +310,10 @@ def take(error):
 def finish(context, answer):
     """The report, when the work is done, or was ended where nobody could say how far it had come."""
     context.quiet()                          # a handler may have raised right before that was done
-    for action in context.ends:
-        action()
-    if context.collecting:
-        gc.enable()
+    context.put_back()
+    if 'alone' in kept:
+        kept['alone'].guard.__class__ = Guard
+        del kept['alone']
     if context.result is not None and ('error' in kept or 'done' not in kept):
         answer.update(context.result)
         if 'error' in kept:

@@ -109,13 +109,14 @@ class Surroundings:
 
 
 class PlainText:
-    """Matches one text exactly: a pattern for a warnings filter."""
+    """Matches one text exactly: a pattern for a warnings filter.
+
+    In C, so that no other thread has a turn while the interpreter looks through its filters: when ours goes away, the others
+    move up, and it would step over one.
+    """
 
     def __init__(self, text):
-        self.text = text
-
-    def match(self, text):
-        return text == self.text
+        self.match = text.__eq__
 
 
 def warning_filters():

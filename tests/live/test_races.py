@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from harness import (HERE, MR_ATTACH, PATIENCE, REQUIRED, RUNS, LiveTest, Target, attach, each, environment, expand, label,
+from harness import (HERE, HERE_NOW, MR_ATTACH, PATIENCE, REQUIRED, RUNS, LiveTest, Target, attach, each, environment, expand, label,
                      read, regions, status_of, wait_until)
 from test_hostile import hostile
 
@@ -18,6 +18,36 @@ TIMEOUT = '3'
 LIBRARY = os.path.join(os.path.dirname(MR_ATTACH), 'storm', 'helper.so')
 CGROUPS = '/sys/fs/cgroup/unified' if os.path.isdir('/sys/fs/cgroup/unified') else '/sys/fs/cgroup'
 CASES = [('%s_%s' % (label(p), way), p, way) for p in REQUIRED for way in ('wait', 'run')]
+
+FORKS = '''
+import gc, os, sys, threading, warnings
+warnings.resetwarnings()
+warnings.defaultaction = 'ignore'            # of forks in a process with threads
+first, found, ending = sys.stdout, {}, []
+
+def state():
+    return gc.isenabled(), sys.stdout is first, sys.getswitchinterval(), sys.getrecursionlimit()
+
+def forks():
+    while not ending:
+        reader, writer = os.pipe()
+        if not os.fork():
+            os.write(writer, repr(state()).encode())
+            os._exit(0)
+        os.close(writer)
+        said = os.read(reader, 100)
+        os.close(reader)
+        os.wait()
+        found[said] = found.get(said, 0) + 1
+
+def end():
+    ending.append(1)
+    thread.join()
+    return len(found), repr(state()).encode() in found
+
+thread = threading.Thread(target=forks)
+thread.start()
+'''
 
 
 def racer(way, python, act, *args, threads=1):
@@ -100,6 +130,20 @@ class Races(LiveTest):
             children = self.race_on(target, self.signal_it, (0, 6))['children']
         self.assertEqual(set(children), {7})
         self.assertGreater(len(children), RACES // 2)
+
+    @each([(label(p), p) for p in HERE_NOW])
+    def test_another_thread_forks(self, python):
+        """While we work collection is off, and output is ours: a child, in which our thread is not, has none of that."""
+        with python.folder() as (inside, outside):
+            with open(os.path.join(outside, 'main.py'), 'w') as file:
+                file.write(FORKS)
+            with Target('program', python, args=[inside + '/main.py']) as target:
+                for _ in range(4):
+                    self.assertStatus(target.attach('exec', 'sum(range(100000))'), 0)
+                    if not python.free_threaded:
+                        self.assertStatus(target.attach('stale', '--all'), 0)
+                self.assertEqual(target.ask('end()'), '(1, True)')
+                target.stop()
 
     @each(CASES)
     def test_it_is_stopped_and_continued(self, python, way):

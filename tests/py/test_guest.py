@@ -131,6 +131,23 @@ class Guest(Program):
         self.assertEqual(list(m.f()), ['\\d'])
         self.assertEqual(warnings.filters, filters)
 
+    def test_no_bytecode_runs_while_warnings_look_through_their_filters(self):
+        """Else another thread has a turn in the middle, steps over one when ours goes away, and is warned of what it ignores."""
+        import warnings
+        self.write(m='def f(): return "\\d"\n')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            self.load('m')
+        self.write(m='def f(): return "\\d\\d"\n')
+        called, before = [], sys.gettrace()
+        sys.settrace(lambda frame, event, arg: called.append((os.path.basename(frame.f_code.co_filename), frame.f_code.co_name)))
+        try:
+            self.reload()
+        finally:
+            sys.settrace(before)
+        self.assertIn(('host.py', 'silently'), called)
+        self.assertNotIn(('host.py', 'match'), called)
+
     def test_settings_of_the_interpreter(self):
         import gc
         self.write(m=F1)
