@@ -382,6 +382,6 @@ def refresh_abstract(kind, journal):
 
 def is_abstract(value):
     """Whether a member says that it is abstract; only its class, functions and what Python itself wraps them in are asked."""
-    return any(host.class_dict(one).get('__isabstractmethod__') is True for one in type(value).__mro__) or \
+    return any(host.class_dict(one).get('__isabstractmethod__') is True for one in type.__dict__['__mro__'].__get__(type(value))) or \
         any(one.__dict__.get('__isabstractmethod__') is True for one in baseline.inner_functions(value))
 

@@ -109,31 +109,34 @@ def protected(code):
             for start, size, handler in zip(numbers[0::4], numbers[1::4], numbers[2::4])]
 
 
-
 def rejoined(found, ranges, end):
     """(start, end) of what lies before END between the way out of line and the way back: the rest of a branch, an `else`.
 
     RANGES have handlers out of line. What is there may have a copy of what comes next, up to a return: its lines tell.
     """
-    after, number = None, {one.offset: number for number, one in enumerate(found)}
+    places, number, handlers, current, after = {}, {}, {}, None, None
+    for index, one in enumerate(found):
+        number[one.offset] = index
+        if one.offset <= end:
+            places.setdefault(one.line, []).append(one.offset)
 
     def back(start, lines):
-        return min([one.offset for one in found if start < one.offset <= end and one.line in lines - {None}] or [end])
+        return min([place for line in lines - {None} for place in places.get(line, ()) if place > start] or [end])
 
-    for start, last, handler in ranges:      # before 3.12 handlers stand in line, below the `else`
+    for start, last, handler in sorted(ranges):              # before 3.12 handlers stand in line, below the `else`
         yield start, handler if handler <= end else last
+        handlers[handler] = handlers.get(handler, (start,))[0], last
     for one in found:
-        above = [span for span in ranges if span[2] <= one.offset]
+        current = handlers.get(one.offset, current)
         if one.offset <= end and one.target is not None and one.target > end:
             lines = set()
-            for its in found[number.get(one.target, len(found)):]:
-                lines.add(its.line)
-                if its.name.startswith(('RETURN', 'RERAISE', 'JUMP_')):
+            for index in range(number.get(one.target, len(found)), len(found)):
+                lines.add(found[index].line)
+                if found[index].name.startswith(('RETURN', 'RERAISE', 'JUMP_')):
                     break
             yield one.offset, back(one.offset, lines - {one.line})
-        elif one.offset > end and above:
-            _, last, handler = max(above, key=lambda span: span[2::-2])
-            start = min(span[0] for span in above if span[2] == handler)
+        elif one.offset > end and current is not None:
+            start, last = current
             after = set() if one.name == 'POP_EXCEPT' else after if after is None else after | {one.line}
             if one.target is not None and one.target <= end:
                 yield start, one.target
