@@ -128,21 +128,23 @@ def execute(request, context, answer):
         raise Failed('too-large', 'compiling this code would hold up the process for about %.1f s' % estimate(source),
                      '--force does it all the same')
     context.sources[filename] = source
-    namespace = {'__name__': '__mr_attach__', '__builtins__': builtin('builtins')}
+    names = {'__name__': '__mr_attach__', '__builtins__': builtin('builtins')}
     if request['command'] == 'run':
-        namespace.update(__file__=filename, argv=[text_of(arg) for arg in request['argv']])
+        names.update(__file__=filename, argv=[text_of(arg) for arg in request['argv']])
     output = Output(request['limits']['output'])
     context.at_end(output.end)
     output.begin()                           # before compiling, which may print a SyntaxWarning
     try:
         codes = context.timed(compile_user, source, filename)
-        answer['value'] = context.user(evaluate, codes, namespace, request['limits']['value'], context.notes)
+        answer['value'] = context.user(evaluate, codes, names, request['limits']['value'], context.notes)
     finally:
         context.surely(output.end)
         context.surely(lambda: answer.update(output=output.text(context.notes)))
 
 
-def evaluate(codes, namespace, limit, notes):
+def evaluate(codes, names, limit, notes):
+    """Nobody else holds the namespace: what is let go with it ends here, with the signals of the program."""
+    namespace = dict(names)
     exec(codes[0], namespace)
     value = None if codes[1] is None else eval(codes[1], namespace)
     if value is None:

@@ -71,6 +71,18 @@ class Interrupts(unittest.TestCase):
                       False, mask=1 << (signal.SIGUSR2 - 1))
         self.assertEqual(block.run()['value'], '[%d]' % signal.SIGUSR2)
 
+    def test_signals_are_not_blocked_for_finalizers_of_what_the_code_leaves(self):
+        class Left:
+            def __del__(self):
+                masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        masks, __main__ = [], sys.modules['__main__']
+        __main__.mr_left = Left
+        try:
+            self.assertEqual(run('import __main__\nleft = __main__.mr_left()\n1')['value'], '1')
+        finally:
+            del __main__.mr_left
+        self.assertEqual(masks, [set()])
+
     def test_collection_is_as_before(self):
         for enabled in (True, False):
             (gc.enable if enabled else gc.disable)()
