@@ -227,6 +227,8 @@ class Work:
         ran, found, told, lines = forecast.lines_run(self.plans), [], set(), {}
         if plan.replaced:
             found = host.part('rebind').derived(plan.module, plan.examined, plan.replaced, imports, ran)
+        if plan.classes:
+            found = found + list(host.part('rebind').derived_in_classes(plan, ran))
         if plan.module.kind == 'source' and (plan.statements or plan.classes or any(one.changed for one in plan.patches)):
             found = found + host.part('called').derived(self, plan, self.importers(imports), ran)
         if plan.module.kind == 'source' and plan.target.exact and b'lambda' in plan.examined.data:

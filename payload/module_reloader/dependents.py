@@ -16,6 +16,7 @@ def extend(work, planned):
     for plan in planned:
         changed = forecast.replaced(plan)
         found = rebind.derived(plan.module, plan.examined, changed, imports, ran) if changed else []
+        found.extend(rebind.derived_in_classes(plan, ran))
         for one in called.derived(work, plan, lambda: imports, ran):
             if called.constant(*one[:2]):
                 found.append(one)

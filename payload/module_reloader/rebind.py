@@ -225,6 +225,17 @@ def derived(module, examined, changed, imports, ran):
     return found
 
 
+def derived_in_classes(plan, ran):
+    """What statements in the body of a class made from what others there bind anew: as derived() tells it."""
+    lines = {line for namespace, line in ran if namespace == id(plan.module.dict)}
+    for change in plan.classes:
+        names = {name for one in change.statements for name in trees.bound(one)}
+        for name, statement in dependent(change.path[-1].body, names, set(), set(), lines) if names and not change.whole else ():
+            if '.' not in name:              # a class in it does not see these names
+                bound = ', '.join(change.name + '.' + one for one in trees.bound(statement))
+                yield plan.module, bound or name, statement, plan.examined.data
+
+
 def used_by(other, module, changed, imports):
     """(tree, the names in OTHER for names in CHANGED of MODULE, the names in it for MODULE itself)."""
     local, short, found = set(), set(), None

@@ -190,6 +190,28 @@ class Classes(Program):
                          (space['K'], 'K(a=1, c=2)', space['K'], 1))
 
 
+class Members(Calls):
+    TEXT = 'import re\nclass K:\n    _a = {"x": 1}\n    _d = {"y": %d}\n    _d.update(_a)\n    PART = "a%d"\n    r = re.compile(PART)\n' \
+        '    size = len(r.pattern)\n    def f(self, part=PART): return part, self.PART\n    @property\n    def p(self): return %d\n' \
+        '    @p.setter\n    def p(self, value): pass\n    class Inner:\n        x = 1\n    other = _a\n'
+
+    def test_attributes_made_from_others(self):
+        """In the body of a class; a property and its setter are one."""
+        self.write(m=self.TEXT % (1, 1, 1))
+        command('track')
+        m = self.load('m')
+        self.write(m=self.TEXT % (1, 1, 2))
+        self.assertEqual(self.derived(self.reload()), set())
+        self.write(m=self.TEXT % (2, 2, 2))
+        found = {('m', name) for name in ('line 5', 'K.r', 'K.size', 'K.f')}
+        for options in ({'dry_run': True}, {}):
+            self.assertEqual(self.derived(self.reload(**options)), found)
+        self.assertEqual((m.K._d, m.K.r.pattern, m.K().f(), m.K().p), ({'y': 2}, 'a1', ('a1', 'a2'), 2))
+        self.write(m=self.TEXT % (2, 13, 2))
+        self.assertEqual(self.derived(self.reload(dependents=True)), set())
+        self.assertEqual((m.K.r.pattern, m.K.size, m.K().f()), ('a13', 3, ('a13', 'a13')))
+
+
 class Made(Program):
     def test_what_runs_itself_is_not_derived(self):
         self.write(m='A = 1\nclass K: pass\n')
