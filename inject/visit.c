@@ -50,6 +50,23 @@ static bool cut_short(pid_t pid, const struct proc_syscall *blocked)
 	return wait_partial(blocked->nr, blocked->arg) && !socket_whole(pid, blocked->arg[0]);
 }
 
+/*
+ * Judging takes a while, the longer the less of the processor we get. Does the thread wait by now where it must be left alone? Whose
+ * code began that wait is not known.
+ */
+static bool waits_since(const struct visit *visit, pid_t tid)
+{
+	const struct proc_syscall *before = &visit->rehearsed;
+	pid_t pid = visit->target->pid;
+	struct proc_syscall now;
+
+	target_syscall(visit->target, tid, &now);
+	if (now.kind != PROC_SYSCALL_IN || (before->kind == PROC_SYSCALL_IN && before->sp == now.sp && before->nr == now.nr &&
+					     memcmp(before->arg, now.arg, sizeof(now.arg)) == 0))
+		return false;
+	return begins_anew(pid, &now, false) || cut_short(pid, &now);
+}
+
 static struct visit visit_of(struct mr_target *target, struct mr_timing *timing)
 {
 	return (struct visit){ .target = target, .timing = timing,
@@ -80,6 +97,8 @@ int visit_begin(struct visit *visit, struct mr_target *target, pid_t tid, uint64
 			       "thread %d waits with a time-out that would begin anew after a stop", (int)tid);
 	if (!asked && blocked.kind == PROC_SYSCALL_IN && cut_short(target->pid, &blocked))
 		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d is in a call that a stop would cut short", (int)tid);
+	if (!asked && waits_since(visit, tid))
+		return mr_fail(err, MR_E_NO_SAFE_POINT, 0, "thread %d has just begun to wait", (int)tid);
 	r = thread_hold(&visit->thread, tid, limit_ns, err);
 	stuck_keep(target, &visit->thread);
 	return r;
