@@ -256,7 +256,7 @@ Test(visit, a_wait_that_began_during_the_rehearsal_is_left_alone)
 {
 	int seen = 0, stopped = 0;
 
-	for (int i = 0; i < 300 && seen < 20; i++) {
+	for (int i = 0; i < 2000 && seen < 20; i++) {
 		subject_start(&subject, body_two_waits);
 		cr_assert(test_until(&subject.shared->ready, 1, 2000));
 		subject_map(&subject);
