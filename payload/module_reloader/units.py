@@ -131,10 +131,13 @@ def rejoined(found, ranges, end):
         if one.offset <= end and one.target is not None and one.target > end:
             lines = set()
             for index in range(number.get(one.target, len(found)), len(found)):
-                lines.add(found[index].line)
-                if found[index].name.startswith(('RETURN', 'RERAISE', 'JUMP_')):
+                its = found[index]
+                lines.add(its.line)
+                if its.name.startswith(('RETURN', 'RERAISE', 'JUMP_')):
                     break
-            yield one.offset, back(one.offset, lines - {one.line})
+            again = its.name == 'RERAISE' and its.offset == one.target
+            if not again and not one.name.startswith('SETUP_'):      # these lead to handlers alone
+                yield one.offset, back(one.offset, lines - {one.line})
         elif one.offset > end and current is not None:
             start, last = current
             after = set() if one.name == 'POP_EXCEPT' else after if after is None else after | {one.line}
